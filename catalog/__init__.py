@@ -1,0 +1,1 @@
+"""Berth's own records in SQL: containers, files, idempotency keys and leases."""

@@ -1,0 +1,195 @@
+"""Rows of containers. Functions take a transaction; whether one is expired depends on `now`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from catalog.pages import Page, PageRequest, select_page
+from catalog.tables import containers
+
+
+@dataclass(frozen=True)
+class Container:
+    """A container as the catalog knows it. Times are unix seconds."""
+
+    id: str
+    tenant: str
+    provider: str
+    backend: str
+    name: str
+    metadata: dict[str, str]
+    memory_limit: str
+    network_policy: dict[str, Any] | None
+    expires_minutes: int
+    created_at: int
+    last_active_at: float
+    expires_at: float
+    deleted_at: float | None = None
+    ended_at: float | None = None
+    deployment: str | None = None
+
+    def expired(self, now: float) -> bool:
+        """Tell whether its idle time is over; once ended it stays so, whatever the clock says.
+
+        When a native container's time is over is its provider's to tell.
+        """
+        if self.ended_at is not None:
+            return True
+        return self.backend == "hosted" and self.expires_at <= now
+
+
+def insert(tx: sa.Connection, container: Container) -> None:
+    """Add the container."""
+    tx.execute(sa.insert(containers), [container.__dict__])
+
+
+def touch(
+    tx: sa.Connection, tenant: str, container_id: str, *, provider: str | None, now: float
+) -> Container | None:
+    """Refresh the activity of a container that is alive, and return it; None when there is none."""
+    row = tx.execute(
+        sa.update(containers)
+        .where(_is(tenant, container_id, provider), _alive(now))
+        .values(last_active_at=now, expires_at=now + containers.c.expires_minutes * 60)
+        .returning(*_columns)
+    )
+    return _first(row)
+
+
+def find(
+    tx: sa.Connection, tenant: str, container_id: str, *, provider: str | None, kept_since: float
+) -> Container | None:
+    """Return a container that is alive, or that expired after `kept_since`."""
+    query = sa.select(*_columns).where(
+        _is(tenant, container_id, provider),
+        containers.c.deleted_at.is_(None),
+        containers.c.expires_at > kept_since,
+    )
+    return _first(tx.execute(query))
+
+
+def select_containers(
+    tx: sa.Connection,
+    tenant: str,
+    provider: str,
+    request: PageRequest,
+    *,
+    name: str | None,
+    kept_since: float,
+) -> Page[Container]:
+    """Return a page of a tenant's containers at a provider. Raises UnknownCursor."""
+    mine = (containers.c.tenant == tenant, containers.c.provider == provider)
+    query = sa.select(*_columns).where(
+        *mine, containers.c.deleted_at.is_(None), containers.c.expires_at > kept_since
+    )
+    if name is not None:
+        query = query.where(containers.c.name == name)
+    cursors = sa.select(containers.c.created_at, containers.c.sequence).where(*mine)
+    return select_page(tx, query, request, cursors=cursors, record=_record)
+
+
+def mark_deleted(tx: sa.Connection, container_id: str, now: float) -> bool:
+    """Make a container that is alive gone; False when it no longer was."""
+    result = tx.execute(
+        sa.update(containers)
+        .where(containers.c.id == container_id, _alive(now))
+        .values(deleted_at=now, expires_at=now, ended_at=now)
+    )
+    return result.rowcount == 1
+
+
+def is_alive(tx: sa.Connection, container_id: str, now: float) -> bool:
+    """Tell whether the container can still take a file."""
+    query = sa.select(containers.c.id).where(containers.c.id == container_id, _alive(now))
+    return tx.execute(query).first() is not None
+
+
+def select_expired(tx: sa.Connection, now: float, limit: int) -> Sequence[str]:
+    """Return ids of containers whose time is over but which nobody has ended yet."""
+    query = sa.select(containers.c.id).where(
+        containers.c.backend == "hosted",
+        containers.c.expires_at <= now,
+        containers.c.ended_at.is_(None),
+    )
+    return tx.execute(query.limit(limit)).scalars().all()
+
+
+def end(tx: sa.Connection, container_id: str, now: float) -> bool:
+    """Make sure that a container whose time is over never comes back; False when it has time."""
+    result = tx.execute(
+        sa.update(containers)
+        .where(containers.c.id == container_id, containers.c.expires_at <= now)
+        .values(ended_at=now)
+    )
+    return result.rowcount == 1
+
+
+def end_native(tx: sa.Connection, container_id: str, now: float) -> None:
+    """Record that the provider no longer has the container."""
+    tx.execute(
+        sa.update(containers)
+        .where(containers.c.id == container_id, containers.c.ended_at.is_(None))
+        .values(ended_at=now, expires_at=now)
+    )
+
+
+def refresh(tx: sa.Connection, container: Container) -> None:
+    """Store what the provider says of a container that has not ended."""
+    fields = ("last_active_at", "expires_at", "expires_minutes", "memory_limit", "network_policy")
+    tx.execute(
+        sa.update(containers)
+        .where(containers.c.id == container.id, containers.c.ended_at.is_(None))
+        .values({field: getattr(container, field) for field in fields})
+    )
+
+
+def select_native(tx: sa.Connection, provider: str, deployment: str) -> Sequence[Container]:
+    """Return a deployment's containers that are not deleted, ended ones included."""
+    query = sa.select(*_columns).where(
+        containers.c.provider == provider,
+        containers.c.deployment == deployment,
+        containers.c.deleted_at.is_(None),
+    )
+    return [_record(row) for row in tx.execute(query).mappings()]
+
+
+def exists(tx: sa.Connection, container_id: str) -> bool:
+    """Tell whether the catalog has a row for the id, deleted ones included."""
+    query = sa.select(containers.c.id).where(containers.c.id == container_id)
+    return tx.execute(query).first() is not None
+
+
+def purge(tx: sa.Connection, *, kept_since: float) -> None:
+    """Forget containers, and their files, whose time was over before `kept_since`."""
+    tx.execute(
+        sa.delete(containers).where(
+            containers.c.ended_at.is_not(None), containers.c.expires_at <= kept_since
+        )
+    )
+
+
+_columns = [column for column in containers.c if column.name != "sequence"]
+
+
+def _is(tenant: str, container_id: str, provider: str | None) -> sa.ColumnElement[bool]:
+    same = sa.and_(containers.c.id == container_id, containers.c.tenant == tenant)
+    return same if provider is None else sa.and_(same, containers.c.provider == provider)
+
+
+def _alive(now: float) -> sa.ColumnElement[bool]:
+    return sa.and_(
+        containers.c.deleted_at.is_(None),
+        containers.c.ended_at.is_(None),
+        sa.or_(containers.c.expires_at > now, containers.c.backend == "native"),
+    )
+
+
+def _first(result: sa.CursorResult[Any]) -> Container | None:
+    row = result.mappings().first()
+    return _record(row) if row is not None else None
+
+
+def _record(row: sa.RowMapping) -> Container:
+    return Container(**row)

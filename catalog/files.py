@@ -1,0 +1,123 @@
+"""Rows of the files that Berth itself keeps. Functions take a transaction."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from catalog.pages import Page, PageRequest, select_page
+from catalog.tables import files
+
+
+@dataclass(frozen=True)
+class File:
+    """A file in a container. `sha256` is hexadecimal; `blob` is the key of its bytes.
+
+    A native provider tells no hash, and sometimes no size.
+    """
+
+    id: str
+    container_id: str
+    path: str
+    bytes: int | None
+    sha256: str | None
+    source: str
+    created_at: int
+    blob: str | None
+
+
+def replace(tx: sa.Connection, file: File, now: float) -> str | None:
+    """Add the file in the place of one with the same path; return that one's blob."""
+    replaced = tx.execute(
+        sa.update(files)
+        .where(files.c.container_id == file.container_id, files.c.path == file.path, _present)
+        .values(deleted_at=now)
+        .returning(files.c.blob)
+    ).scalar()
+    tx.execute(sa.insert(files), [file.__dict__])
+    return replaced
+
+
+def find(tx: sa.Connection, container_id: str, file_id: str) -> File | None:
+    """Return the file, unless it is not there or no longer."""
+    query = sa.select(*_columns).where(_is(container_id, file_id))
+    row = tx.execute(query).mappings().first()
+    return _record(row) if row is not None else None
+
+
+def select_files(tx: sa.Connection, container_id: str, request: PageRequest) -> Page[File]:
+    """Return a page of a container's files. Raises UnknownCursor."""
+    mine = files.c.container_id == container_id
+    query = sa.select(*_columns).where(mine, _present)
+    cursors = sa.select(files.c.created_at, files.c.sequence).where(mine)
+    return select_page(tx, query, request, cursors=cursors, record=_record)
+
+
+def mark_deleted(tx: sa.Connection, container_id: str, file_id: str, now: float) -> str | None:
+    """Make the file gone and return its blob; None when there is no such file."""
+    return tx.execute(
+        sa.update(files)
+        .where(_is(container_id, file_id))
+        .values(deleted_at=now)
+        .returning(files.c.blob)
+    ).scalar()
+
+
+def mark_all_deleted(tx: sa.Connection, container_id: str, now: float) -> Sequence[str]:
+    """Make all files of a container gone and return their blobs."""
+    return (
+        tx.execute(
+            sa.update(files)
+            .where(files.c.container_id == container_id, _present)
+            .values(deleted_at=now)
+            .returning(files.c.blob)
+        )
+        .scalars()
+        .all()
+    )
+
+
+def select_deleted_blobs(tx: sa.Connection, limit: int) -> Sequence[str]:
+    """Return blobs of deleted files that may still be on disk."""
+    query = sa.select(files.c.blob).where(
+        files.c.deleted_at.is_not(None), files.c.blob.is_not(None)
+    )
+    return tx.execute(query.limit(limit)).scalars().all()
+
+
+def forget_blobs(tx: sa.Connection, blobs: Collection[str]) -> None:
+    """Record that these blobs of deleted files are gone."""
+    tx.execute(
+        sa.update(files)
+        .where(files.c.blob.in_(blobs), files.c.deleted_at.is_not(None))
+        .values(blob=None)
+    )
+
+
+def select_known_blobs(tx: sa.Connection, blobs: Collection[str]) -> set[str]:
+    """Return those of the blobs that belong to a file."""
+    return set(tx.execute(sa.select(files.c.blob).where(files.c.blob.in_(blobs))).scalars())
+
+
+def purge(tx: sa.Connection, *, kept_since: float) -> None:
+    """Forget files deleted before `kept_since` whose bytes are gone."""
+    tx.execute(
+        sa.delete(files).where(
+            files.c.deleted_at.is_not(None),
+            files.c.blob.is_(None),
+            files.c.deleted_at <= kept_since,
+        )
+    )
+
+
+_columns = [column for column in files.c if column.name not in {"sequence", "deleted_at"}]
+_present = files.c.deleted_at.is_(None)
+
+
+def _is(container_id: str, file_id: str) -> sa.ColumnElement[bool]:
+    return sa.and_(files.c.id == file_id, files.c.container_id == container_id, _present)
+
+
+def _record(row: sa.RowMapping | dict[str, Any]) -> File:
+    return File(**row)

@@ -1,0 +1,1 @@
+"""Schema changes of the catalog, in order, run by Alembic."""

@@ -1,0 +1,128 @@
+"""The catalog's tables. Times are unix seconds; a change here needs a migration."""
+
+import sqlalchemy as sa
+
+metadata = sa.MetaData()
+
+# SQLite gives rowids, and so a growing order, to INTEGER primary keys only.
+_Sequence = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+
+containers = sa.Table(
+    "containers",
+    metadata,
+    sa.Column("sequence", _Sequence, primary_key=True, autoincrement=True),
+    sa.Column("id", sa.Text, nullable=False, unique=True),
+    sa.Column("tenant", sa.Text, nullable=False),
+    sa.Column("provider", sa.Text, nullable=False),
+    sa.Column("backend", sa.Text, nullable=False),
+    sa.Column("deployment", sa.Text),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("metadata", sa.JSON, nullable=False),
+    sa.Column("memory_limit", sa.Text, nullable=False),
+    sa.Column("network_policy", sa.JSON(none_as_null=True)),
+    sa.Column("expires_minutes", sa.Integer, nullable=False),
+    sa.Column("created_at", sa.BigInteger, nullable=False),
+    sa.Column("last_active_at", sa.Float, nullable=False),
+    sa.Column("expires_at", sa.Float, nullable=False),
+    sa.Column("deleted_at", sa.Float),
+    sa.Column("ended_at", sa.Float),
+    sa.Index("containers_by_age", "tenant", "provider", "created_at", "sequence"),
+    sa.Index(
+        "containers_to_end",
+        "expires_at",
+        sqlite_where=sa.text("ended_at IS NULL"),
+        postgresql_where=sa.text("ended_at IS NULL"),
+    ),
+    sa.Index(
+        "containers_by_deployment",
+        "provider",
+        "deployment",
+        sqlite_where=sa.text("deployment IS NOT NULL"),
+        postgresql_where=sa.text("deployment IS NOT NULL"),
+    ),
+    sa.Index(
+        "containers_to_purge",
+        "expires_at",
+        sqlite_where=sa.text("ended_at IS NOT NULL"),
+        postgresql_where=sa.text("ended_at IS NOT NULL"),
+    ),
+    sqlite_autoincrement=True,
+)
+
+files = sa.Table(
+    "files",
+    metadata,
+    sa.Column("sequence", _Sequence, primary_key=True, autoincrement=True),
+    sa.Column("id", sa.Text, nullable=False, unique=True),
+    sa.Column(
+        "container_id",
+        sa.Text,
+        sa.ForeignKey("containers.id", ondelete="CASCADE"),
+        nullable=False,
+    ),
+    sa.Column("path", sa.Text, nullable=False),
+    sa.Column("bytes", sa.BigInteger, nullable=False),
+    sa.Column("sha256", sa.Text, nullable=False),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("created_at", sa.BigInteger, nullable=False),
+    sa.Column("blob", sa.Text),
+    sa.Column("deleted_at", sa.Float),
+    sa.Index("files_by_blob", "blob"),
+    sa.Index("files_by_age", "container_id", "created_at", "sequence"),
+    sa.Index(
+        "files_by_path",
+        "container_id",
+        "path",
+        unique=True,
+        sqlite_where=sa.text("deleted_at IS NULL"),
+        postgresql_where=sa.text("deleted_at IS NULL"),
+    ),
+    sa.Index(
+        "files_to_sweep",
+        "deleted_at",
+        sqlite_where=sa.text("deleted_at IS NOT NULL AND blob IS NOT NULL"),
+        postgresql_where=sa.text("deleted_at IS NOT NULL AND blob IS NOT NULL"),
+    ),
+    sa.Index(
+        "files_to_purge",
+        "deleted_at",
+        sqlite_where=sa.text("deleted_at IS NOT NULL AND blob IS NULL"),
+        postgresql_where=sa.text("deleted_at IS NOT NULL AND blob IS NULL"),
+    ),
+    sqlite_autoincrement=True,
+)
+
+intents = sa.Table(
+    "intents",
+    metadata,
+    sa.Column("marker", sa.Text, primary_key=True),
+    sa.Column("tenant", sa.Text, nullable=False),
+    sa.Column("provider", sa.Text, nullable=False),
+    sa.Column("deployment", sa.Text, nullable=False),
+    sa.Column("spec", sa.JSON, nullable=False),
+    sa.Column("created_at", sa.Float, nullable=False),
+    sa.Column("failed", sa.Boolean, nullable=False),
+    sa.Index("intents_by_deployment", "provider", "deployment"),
+)
+
+idempotency_keys = sa.Table(
+    "idempotency_keys",
+    metadata,
+    sa.Column("tenant", sa.Text, primary_key=True),
+    sa.Column("request_type", sa.Text, primary_key=True),
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("owner", sa.Text, nullable=False),
+    sa.Column("leased_until", sa.Float, nullable=False),
+    sa.Column("fingerprint", sa.Text),
+    sa.Column("answer", sa.JSON(none_as_null=True)),
+    sa.Column("created_at", sa.Float, nullable=False),
+    sa.Index("idempotency_keys_by_age", "created_at"),
+)
+
+leases = sa.Table(
+    "leases",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("holder", sa.Text, nullable=False),
+    sa.Column("expires_at", sa.Float, nullable=False),
+)

@@ -1,0 +1,1 @@
+"""Berth's own backend: containers for providers that have none."""

@@ -1,0 +1,159 @@
+"""What a provider answers: its bytes as they arrive, its JSON, and what its errors mean."""
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from http.client import HTTPException
+
+import requests
+from urllib3.exceptions import HTTPError, ReadTimeoutError
+
+from providers.exchange import Exchange, Json
+from providers.upstream_errors import (
+    UpstreamError,
+    UpstreamFailed,
+    UpstreamRateLimited,
+    UpstreamRefused,
+    UpstreamTimeout,
+    UpstreamUnauthorized,
+    UpstreamUnavailable,
+)
+
+CHUNK_BYTES = 256 * 1024
+MAX_JSON_BYTES = 8 * 1024 * 1024
+MAX_ERROR_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An answer of the provider that is not an error, its body still unread."""
+
+    response: requests.Response
+    deadline: float
+    said: Exchange
+
+    def json(self) -> Json:
+        """Return the body, a JSON object. Raises UpstreamFailed and UpstreamTimeout."""
+        return self._parse(self._read())
+
+    def confirm(self) -> None:
+        """Read a body of which nothing is needed. Raises as `json` does, but it may be empty."""
+        body = self._read()
+        if body:
+            self._parse(body)
+
+    def chunks(self) -> Iterator[bytes]:
+        """Return an iterator over the body that ends with the total time."""
+        return _Chunks(self.response, self.deadline)
+
+    def close(self) -> None:
+        """Give up on the rest of the body."""
+        self.response.close()
+
+    def _read(self) -> bytes:
+        body = bytearray()
+        for chunk in self.chunks():
+            body += chunk
+            if len(body) > MAX_JSON_BYTES:
+                self.close()
+                raise UpstreamFailed("The provider's answer is too long.", processed=True)
+        return bytes(body)
+
+    def _parse(self, body: bytes) -> Json:
+        try:
+            value = json.loads(body)
+        except (ValueError, RecursionError) as exc:
+            raise UpstreamFailed("The provider's answer is not JSON.", processed=True) from exc
+        if not isinstance(value, dict) or "error" in value:
+            raise UpstreamFailed("The provider's answer makes no sense.", processed=True)
+        self.said.response = value
+        return value
+
+
+def error_of(response: requests.Response, deadline: float, credentials: str) -> UpstreamError:
+    """Return what an answer with an error status means, without the credentials it may repeat."""
+    error = _error_object(response, deadline, credentials)
+    retry_after = _retry_after(response.headers.get("Retry-After"))
+    status = response.status_code
+    processed = status < 400 or status >= 500
+    if status in {401, 403, 407}:
+        return UpstreamUnauthorized("The provider refuses the gateway's credentials.")
+    if status == 429:
+        message = "The provider's rate limit is reached."
+        return UpstreamRateLimited(message, retry_after=retry_after or "1")
+    if status in {408, 504}:
+        message = "The provider did not answer in time."
+        return UpstreamTimeout(message, retry_after=retry_after or "1", processed=True)
+    if status == 503:
+        message = "The provider is not available."
+        return UpstreamUnavailable(message, retry_after=retry_after or "1", processed=True)
+    if processed:
+        message = "The provider failed." if status >= 500 else "The provider redirects elsewhere."
+        return UpstreamFailed(message, retry_after=retry_after, processed=True)
+    return UpstreamRefused(
+        status,
+        _text(error.get("message")) or "The provider refused the request.",
+        param=_text(error.get("param")),
+        code=_text(error.get("code")),
+    )
+
+
+class _Chunks:
+    """Iterates over a body as it arrives; translates what can go wrong on the way."""
+
+    def __init__(self, response: requests.Response, deadline: float) -> None:
+        self._response = response
+        self._deadline = deadline
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        if time.monotonic() > self._deadline:
+            self.close()
+            raise UpstreamTimeout("The provider did not finish in time.", processed=True)
+        try:
+            chunk: bytes = self._response.raw.read1(CHUNK_BYTES)
+        except ReadTimeoutError as exc:
+            self.close()
+            raise UpstreamTimeout("The provider did not finish in time.", processed=True) from exc
+        except (HTTPError, HTTPException, OSError) as exc:
+            self.close()
+            raise UpstreamFailed("The provider's answer broke off.", processed=True) from exc
+        if not chunk:
+            self.close()
+            raise StopIteration
+        return chunk
+
+    def close(self) -> None:
+        """Give up on the rest; a connection that is wholly read goes back to the pool."""
+        self._response.close()
+
+
+def _error_object(response: requests.Response, deadline: float, credentials: str) -> Json:
+    """Return the `error` of a body in OpenAI's form; an empty one for anything else."""
+    body = bytearray()
+    try:
+        for chunk in _Chunks(response, deadline):
+            body += chunk
+            if len(body) > MAX_ERROR_BYTES:
+                response.close()
+                return {}
+        if credentials:
+            body = body.replace(credentials.encode(), b"***")
+        value = json.loads(body)
+    except (UpstreamError, ValueError, RecursionError):
+        return {}
+    error = value.get("error") if isinstance(value, dict) else None
+    return error if isinstance(error, dict) else {}
+
+
+def _retry_after(value: str | None) -> str | None:
+    """Return the header in whole seconds; dates and nonsense are dropped."""
+    value = (value or "").strip()
+    return str(max(1, int(value))) if value.isdecimal() and len(value) < 6 else None
+
+
+def _text(value: object) -> str | None:
+    return str(value)[:2000] if isinstance(value, str | int) and value != "" else None

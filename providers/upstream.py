@@ -1,0 +1,200 @@
+"""Calls to one deployment of a provider: one pooled session, and retries that cannot duplicate.
+
+A request that may have been processed is sent again only if doing it twice is doing it once (GET
+and DELETE). All trying and waiting ends with the total time.
+"""
+
+import random
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import requests
+from urllib3.exceptions import NameResolutionError, NewConnectionError, ProtocolError
+
+from providers.circuit import Circuit
+from providers.connections import Session, call_deadline
+from providers.errors import BerthError
+from providers.exchange import Exchange, Json, exchange
+from providers.replies import Reply, error_of
+from providers.upstream_errors import (
+    UpstreamError,
+    UpstreamFailed,
+    UpstreamRateLimited,
+    UpstreamRefused,
+    UpstreamTimeout,
+    UpstreamUnauthorized,
+    UpstreamUnavailable,
+)
+
+BACKOFF_S = 0.5
+MAX_BACKOFF_S = 8
+MAX_WAIT_S = 30
+_REPEATABLE = {"GET", "DELETE"}
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How long to wait, in seconds, and how often to try again."""
+
+    connect_timeout_s: float = 5
+    idle_timeout_s: float = 60
+    total_timeout_s: float = 600
+    max_retries: int = 2
+
+
+class _CircuitOpen(UpstreamUnavailable):
+    """The request was not sent."""
+
+
+class Upstream:
+    """One deployment's API."""
+
+    def __init__(
+        self,
+        base_url: str,
+        headers: Mapping[str, str],
+        *,
+        limits: Limits,
+        connections: int = 64,
+        proxy: str | None = None,
+        ca_bundle: str | None = None,
+    ) -> None:
+        self._base_url = base_url
+        self._credentials = headers.get("api-key") or headers.get("Authorization", "")[7:]
+        self._limits = limits
+        self._session = Session(connections=connections, idle_timeout_s=limits.idle_timeout_s)
+        self._session.headers.update(
+            {"User-Agent": "berth", "Accept-Encoding": "identity", **headers}
+        )
+        if proxy is not None:
+            self._session.proxies = {"http": proxy, "https": proxy}
+        if ca_bundle is not None:
+            self._session.verify = ca_bundle
+        self._closing = threading.Event()
+        self.circuit = Circuit()
+
+    def send(self, method: str, path: str, **request: Any) -> Reply:
+        """Send a request and return the provider's answer when it is not an error.
+
+        `request` is what `requests` takes: `params`, `json`, `data`, `headers`. Raises an
+        UpstreamError otherwise, whose `processed` tells whether the request may have been done.
+        """
+        deadline = time.monotonic() + self._limits.total_timeout_s
+        attempt = 0
+        while True:
+            try:
+                return self._try(method, path, deadline, request)
+            except UpstreamError as error:
+                error.retried = attempt > 0
+                wait_s = _wait_s(error, attempt)
+                once_more = (
+                    attempt < self._limits.max_retries
+                    and _may_repeat(method, error, request)
+                    and wait_s <= MAX_WAIT_S
+                    and time.monotonic() + wait_s < deadline
+                )
+                if not once_more or self._closing.wait(wait_s):
+                    raise
+                attempt += 1
+
+    def close(self) -> None:
+        """Close all connections and stop waiting."""
+        self._closing.set()
+        self._session.close()
+
+    def _try(self, method: str, path: str, deadline: float, request: Json) -> Reply:
+        if not self.circuit.enter():
+            wait_s = str(max(1, round(self.circuit.wait_s)))
+            raise _CircuitOpen("The deployment failed too often.", retry_after=wait_s)
+        said, started = exchange.get() or Exchange(), time.perf_counter()
+        if "json" in request:
+            said.sent(request["json"])
+        try:
+            response = self._send(method, path, deadline, request)
+            if not 200 <= response.status_code < 300:
+                raise error_of(response, deadline, self._credentials)
+        except UpstreamError as error:
+            self._count(error)
+            raise
+        finally:
+            said.seconds = time.perf_counter() - started
+        self.circuit.succeed()
+        return Reply(response, deadline, said)
+
+    def _send(self, method: str, path: str, deadline: float, request: Json) -> requests.Response:
+        remaining = max(0.001, deadline - time.monotonic())
+        timeout = (
+            min(self._limits.connect_timeout_s, remaining),
+            min(self._limits.idle_timeout_s, remaining),
+        )
+        data = request.get("data")
+        if isinstance(data, Iterator):
+            request = {**request, "data": _until(deadline, data)}
+        call_deadline.set(deadline)
+        try:
+            return self._session.request(
+                method,
+                self._base_url + path,
+                timeout=timeout,
+                stream=True,
+                allow_redirects=False,
+                **request,
+            )
+        except BerthError:  # from the body that a client streams through us
+            raise
+        except requests.ConnectTimeout as exc:
+            raise UpstreamTimeout("The provider cannot be reached in time.") from exc
+        except requests.Timeout as exc:
+            raise UpstreamTimeout("The provider did not answer in time.", processed=True) from exc
+        except requests.ConnectionError as exc:
+            raise _connection_error(exc) from exc
+        except requests.RequestException as exc:
+            raise UpstreamFailed("The provider's answer makes no sense.", processed=True) from exc
+
+    def _count(self, error: UpstreamError) -> None:
+        """Tell the circuit; what the request or the credentials are to blame for is no failure."""
+        if isinstance(error, UpstreamRefused | UpstreamRateLimited | UpstreamUnauthorized):
+            self.circuit.succeed()
+        else:
+            self.circuit.fail()
+
+
+def _until(deadline: float, chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield a body's chunks; one that takes longer than the call may is never finished."""
+    for chunk in chunks:
+        if time.monotonic() > deadline:
+            raise UpstreamTimeout("The upload did not finish in time.", processed=True)
+        yield chunk
+
+
+def _may_repeat(method: str, error: UpstreamError, request: Json) -> bool:
+    """Tell whether a failed request may be sent again: when it was surely not, or may be twice."""
+    if isinstance(request.get("data"), Iterator):  # a body that streams through us is gone
+        return False
+    if not error.retriable or isinstance(error, _CircuitOpen):
+        return False
+    surely_not = not error.processed and not isinstance(error, UpstreamRateLimited)
+    return surely_not or method in _REPEATABLE
+
+
+def _wait_s(error: UpstreamError, attempt: int) -> float:
+    """Return how long to wait: what the provider asks for, else longer each time, and jittered."""
+    asked = error.headers.get("Retry-After")
+    if asked is not None:
+        return float(asked)
+    backoff_s: float = min(MAX_BACKOFF_S, BACKOFF_S * 2**attempt)
+    return backoff_s * random.uniform(0.75, 1)  # noqa: S311
+
+
+def _connection_error(exc: requests.ConnectionError) -> UpstreamError:
+    """Tell a connection that was never made from one that broke."""
+    reason = exc.args[0] if exc.args else None
+    reason = getattr(reason, "reason", reason)
+    if isinstance(reason, NewConnectionError | NameResolutionError):
+        return UpstreamFailed("The provider cannot be reached.")
+    if isinstance(reason, ProtocolError) and isinstance(reason.args[-1], TimeoutError):
+        return UpstreamTimeout("The provider did not take the request in time.", processed=True)
+    return UpstreamFailed("The connection to the provider broke.", processed=True)

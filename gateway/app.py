@@ -1,0 +1,91 @@
+"""The composition root: builds the application from its settings."""
+
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any
+
+import orjson
+from connexion import FlaskApp
+from connexion.exceptions import ProblemException
+from connexion.jsonifier import Jsonifier
+from connexion.middleware import ConnexionMiddleware
+from connexion.middleware.swagger_ui import SwaggerUIMiddleware
+from connexion.options import SwaggerUIOptions
+from starlette.exceptions import HTTPException
+
+from gateway.bridge import WSGIBridge
+from gateway.config import ProviderConfig, complete
+from gateway.document import Document, ServedDocument
+from gateway.edge import Edge, StrictPaths
+from gateway.errors import error_handler
+from gateway.requests import StreamingRequest
+from gateway.settings import Settings, load
+from gateway.state import Gateway
+from gateway.validation import validators
+from providers.errors import BerthError
+
+
+def create_app(
+    settings: Settings | None = None,
+    configs: Mapping[str, ProviderConfig] | None = None,
+    *,
+    clock: Callable[[], float] = time.time,
+) -> FlaskApp:
+    """Return the ASGI application. Its gateway opens and closes with the ASGI lifespan."""
+    if settings is None:
+        settings, configs = load()
+    document = Document(settings)
+
+    @asynccontextmanager
+    async def lifespan(_app: ConnexionMiddleware) -> AsyncIterator[None]:
+        gateway = Gateway(settings, complete(configs or {}), clock=clock)
+        app.app.extensions["gateway"] = gateway
+        gateway.start()
+        try:
+            yield
+        finally:
+            gateway.stop()
+
+    app = FlaskApp(
+        "gateway",
+        lifespan=lifespan,
+        middlewares=_middlewares(settings, document),
+        jsonifier=_OrJson(),
+        strict_validation=True,
+        validate_responses=settings.validate_responses,
+        validator_map=validators(settings.max_json_bytes),
+        swagger_ui_options=SwaggerUIOptions(swagger_ui_config={"validatorUrl": None}),
+    )
+    app.add_api(document.spec)
+    for kind in (BerthError, ProblemException, HTTPException, Exception):
+        app.add_error_handler(kind, error_handler(document))
+    _stream(app, settings)
+    return app
+
+
+def _middlewares(settings: Settings, document: Document) -> list[Any]:
+    """Return connexion's middlewares between ours."""
+    middlewares: list[Any] = [partial(Edge, idle_timeout_s=settings.idle_timeout_s)]
+    for middleware in ConnexionMiddleware.default_middlewares:
+        if middleware is SwaggerUIMiddleware:
+            middlewares += [StrictPaths, partial(ServedDocument, document=document)]
+        middlewares.append(middleware)
+    return middlewares
+
+
+def _stream(app: FlaskApp, settings: Settings) -> None:
+    """Put our bridge and request class where connexion put its own: it has no option for either."""
+    app.app.url_map.merge_slashes = False
+    app.app.request_class = StreamingRequest
+    app._middleware_app.asgi_app = WSGIBridge(  # noqa: SLF001
+        app.app.wsgi_app, threads=settings.threads, idle_timeout_s=settings.idle_timeout_s
+    )
+
+
+class _OrJson(Jsonifier):  # type: ignore[misc]
+    """Writes answers as compact JSON."""
+
+    def dumps(self, data: Any, **_: Any) -> bytes:
+        return orjson.dumps(data)

@@ -1,0 +1,185 @@
+"""Runs Flask, which is WSGI, under an ASGI server: one thread hop for a small answer.
+
+A request body reaches Flask while the client still sends it; a large answer is read chunk by chunk,
+only as fast as the client takes it, and holds no thread in between. ADR 0003 says why this is not
+the bridge that connexion brings.
+"""
+
+import asyncio
+import contextvars
+import logging
+from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from starlette.types import Message, Receive, Scope, Send
+
+from providers.errors import InvalidRequest
+
+logger = logging.getLogger("berth.bridge")
+
+SMALL_ANSWER_BYTES = 64 * 1024
+_END = object()
+
+Environ = dict[str, Any]
+
+
+class RequestBody:
+    """The WSGI input: a blocking `read` over the ASGI server's `receive`."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._loop = asyncio.get_running_loop()
+        self._buffer = b""
+        self._ended = False
+
+    def read(self, size: int = -1) -> bytes:
+        """Return up to `size` bytes as soon as there are any; all of them when it is negative.
+
+        Raises InvalidRequest when the client went away before the end.
+        """
+        if size < 0:
+            return b"".join(iter(lambda: self.read(SMALL_ANSWER_BYTES), b""))
+        while not self._buffer and not self._ended:
+            self._next()
+        data, self._buffer = self._buffer[:size], self._buffer[size:]
+        return data
+
+    def _next(self) -> None:
+        message = asyncio.run_coroutine_threadsafe(self._message(), self._loop).result()
+        if message["type"] == "http.disconnect":
+            raise InvalidRequest("The client went away before the end of its body.")
+        self._buffer = message.get("body", b"")
+        self._ended = not message.get("more_body", False)
+
+    async def _message(self) -> Message:
+        return await self._receive()
+
+
+class WSGIBridge:
+    """An ASGI application that calls a WSGI application in a pool of threads."""
+
+    def __init__(
+        self, wsgi_app: Callable[..., Any], *, threads: int, idle_timeout_s: float
+    ) -> None:
+        self._wsgi_app = wsgi_app
+        self._idle_timeout_s = idle_timeout_s
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="request")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one HTTP request."""
+        body = RequestBody(receive)
+        run = contextvars.copy_context().run
+        loop = asyncio.get_running_loop()
+
+        def in_thread(function: Callable[..., Any], *args: Any) -> Awaitable[Any]:
+            return loop.run_in_executor(self._pool, run, function, *args)
+
+        answer = _Answer(self._wsgi_app, _environ(scope, body))
+        first = await in_thread(answer.start)
+        start = {"type": "http.response.start", "status": answer.status, "headers": answer.headers}
+        if answer.complete:
+            await send(start)
+            await send({"type": "http.response.body", "body": first})
+            return
+        gone = asyncio.ensure_future(_until_gone(receive))
+        try:
+            await send(start)
+            await self._stream(first, answer, in_thread, send, gone)
+        finally:
+            gone.cancel()
+            await in_thread(answer.close)
+
+    async def _stream(
+        self,
+        chunk: Any,
+        answer: "_Answer",
+        in_thread: Callable[..., Awaitable[Any]],
+        send: Send,
+        gone: "asyncio.Future[None]",
+    ) -> None:
+        while chunk is not _END and not gone.done():
+            message = {"type": "http.response.body", "body": chunk, "more_body": True}
+            try:
+                await asyncio.wait_for(send(message), self._idle_timeout_s)
+            except TimeoutError:  # the server closes a connection whose answer is left incomplete
+                logger.warning("The client took nothing for %g seconds", self._idle_timeout_s)
+                return
+            chunk = await in_thread(answer.next)
+        await send({"type": "http.response.body", "body": b""})
+
+
+class _Answer:
+    """One call of the WSGI application and what it answers."""
+
+    status: int
+    headers: list[tuple[bytes, bytes]]
+
+    def __init__(self, wsgi_app: Callable[..., Any], environ: Environ) -> None:
+        self._wsgi_app = wsgi_app
+        self._environ = environ
+        self.complete = False
+
+    def start(self) -> Any:
+        """Call the application; return the whole body if it is small, else its first chunk."""
+        self._iterable = self._wsgi_app(self._environ, self._start_response)
+        self._chunks: Iterator[bytes] = iter(self._iterable)
+        length = int(dict(self.headers).get(b"content-length", SMALL_ANSWER_BYTES + 1))
+        if length > SMALL_ANSWER_BYTES:
+            return self.next()
+        self.complete = True
+        try:
+            return b"".join(self._chunks)
+        finally:
+            self.close()
+
+    def next(self) -> Any:
+        """Return the next chunk, or `_END`."""
+        return next(self._chunks, _END)
+
+    def close(self) -> None:
+        """Let the application free what the answer holds."""
+        if hasattr(self._iterable, "close"):
+            self._iterable.close()
+
+    def _start_response(
+        self, status: str, headers: list[tuple[str, str]], _exc_info: object = None
+    ) -> None:
+        self.status = int(status.split(" ", 1)[0])
+        self.headers = [(k.lower().encode("latin-1"), v.encode("latin-1")) for k, v in headers]
+
+
+async def _until_gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def _environ(scope: Scope, body: RequestBody) -> Environ:
+    """Return the WSGI environment of an HTTP scope (PEP 3333: text is bytes read as Latin-1)."""
+    host, port = scope.get("server") or ("localhost", 80)
+    environ: Environ = {
+        "asgi.scope": scope,
+        "REQUEST_METHOD": scope["method"],
+        "SCRIPT_NAME": "",
+        "PATH_INFO": scope["path"].encode().decode("latin-1"),
+        "QUERY_STRING": scope["query_string"].decode("latin-1"),
+        "SERVER_NAME": host,
+        "SERVER_PORT": str(port or 0),
+        "SERVER_PROTOCOL": f"HTTP/{scope['http_version']}",
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": scope["scheme"],
+        "wsgi.input": body,
+        "wsgi.input_terminated": True,  # a chunked body ends by itself; werkzeug asks for this
+        "wsgi.errors": None,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": True,
+        "wsgi.run_once": False,
+    }
+    if scope.get("client"):
+        environ["REMOTE_ADDR"] = scope["client"][0]
+    for raw_name, raw_value in scope["headers"]:
+        name = raw_name.decode("latin-1").upper().replace("-", "_")
+        key = name if name in {"CONTENT_LENGTH", "CONTENT_TYPE"} else f"HTTP_{name}"
+        value = raw_value.decode("latin-1")
+        environ[key] = f"{environ[key]},{value}" if key in environ else value
+    return environ

@@ -1,0 +1,168 @@
+"""The file operations: is the container the caller's and alive; then the provider."""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Connection
+
+from catalog.containers import Container
+from catalog.files import File
+from catalog.pages import PageRequest
+from gateway.answers import Call, Caller, deleted_body, file_body, list_body
+from gateway.idempotency import Claim, fingerprint
+from gateway.operations import Operations
+from gateway.uploads import MultipartUpload
+from providers.base import Content, Json, Provider
+
+KEEP_ALIVE_S = 3
+
+FileAnswer = tuple[Json, str | None]
+"""A file's body, and the hash of its bytes in hexadecimal."""
+
+Record = Callable[[Connection, File], None]
+
+
+class FileService(Operations):
+    """Creates, lists, retrieves, reads and deletes the files of any tenant's containers."""
+
+    def create_file(
+        self,
+        caller: Caller,
+        container_id: str,
+        upload: MultipartUpload,
+        provider: str | None = None,
+    ) -> FileAnswer:
+        """Store an upload in the container, replacing a file of the same path."""
+        content = hashlib.sha256()
+        if caller.idempotency_key is not None:
+            upload.watch(content.update)
+
+        def wanted() -> str:
+            return fingerprint(container_id, upload.filename, upload.file_path, content.hexdigest())
+
+        with self._creating(caller, provider) as (call, claim):
+            if claim.answered:
+                upload.exhaust()
+                return _replayed(claim, wanted())
+            with self._serving(call, caller, container_id, provider) as (container, backend):
+                upload.watch(self._keeping_alive(container, claim))
+                record = self._recording(call, caller, container, claim, wanted)
+                file = backend.create_file(container, upload, record)
+                return self._file_answer(call, caller, container, file), file.sha256
+
+    def copy_file(
+        self, caller: Caller, container_id: str, spec: Json, provider: str | None = None
+    ) -> FileAnswer:
+        """Copy an existing file into the container, from a body that the document found valid."""
+        wanted = fingerprint(container_id, spec)
+        with self._creating(caller, provider) as (call, claim):
+            if claim.answered:
+                return _replayed(claim, wanted)
+            with self._serving(call, caller, container_id, provider) as (container, backend):
+                record = self._recording(call, caller, container, claim, lambda: wanted)
+                file = backend.copy_file(container, spec, record)
+                return self._file_answer(call, caller, container, file), file.sha256
+
+    def list_files(
+        self, caller: Caller, container_id: str, request: PageRequest, provider: str | None = None
+    ) -> Json:
+        """Return a page of the container's files. Raises UnknownCursor."""
+        with (
+            Call("container_file_list", provider) as call,
+            self._serving(call, caller, container_id, provider) as (container, backend),
+        ):
+            page = backend.list_files(container, request)
+            body = list_body([file_body(file) for file in page.items], has_more=page.has_more)
+            return self._answer(call, caller, body, container.backend, container.deployment)
+
+    def retrieve_file(
+        self, caller: Caller, container_id: str, file_id: str, provider: str | None = None
+    ) -> FileAnswer:
+        """Return the file's record."""
+        with (
+            Call("container_file_retrieve", provider) as call,
+            self._serving(call, caller, container_id, provider) as (container, backend),
+        ):
+            file = backend.retrieve_file(container, file_id)
+            return self._file_answer(call, caller, container, file), file.sha256
+
+    def read_file(
+        self, caller: Caller, container_id: str, file_id: str, provider: str | None = None
+    ) -> Content:
+        """Return the file's path and a way to its bytes."""
+        with (
+            Call("container_file_content", provider) as call,
+            self._serving(call, caller, container_id, provider) as (container, backend),
+        ):
+            return backend.read_file(container, file_id)
+
+    def delete_file(
+        self, caller: Caller, container_id: str, file_id: str, provider: str | None = None
+    ) -> Json:
+        """Delete the file."""
+        with (
+            Call("container_file_delete", provider) as call,
+            self._serving(call, caller, container_id, provider) as (container, backend),
+        ):
+            backend.delete_file(container, file_id)
+            body = deleted_body("container.file", file_id)
+            return self._answer(call, caller, body, container.backend, container.deployment)
+
+    @contextmanager
+    def _creating(self, caller: Caller, provider: str | None) -> Iterator[tuple[Call, Claim]]:
+        with (
+            Call("container_file_create", provider) as call,
+            self._keys.claim(caller.tenant, call.request_type, caller.idempotency_key) as claim,
+        ):
+            yield call, claim
+
+    @contextmanager
+    def _serving(
+        self, call: Call, caller: Caller, container_id: str, provider: str | None
+    ) -> Iterator[tuple[Container, Provider]]:
+        """Yield a container that is alive and what serves it."""
+        container = self._lookup.alive(call, caller.tenant, container_id, provider)
+        with self._noticing_the_end(container):
+            yield container, self._registry.of(container)
+
+    def _file_answer(self, call: Call, caller: Caller, container: Container, file: File) -> Json:
+        body = file_body(file)
+        return self._answer(call, caller, body, container.backend, container.deployment)
+
+    def _recording(
+        self,
+        call: Call,
+        caller: Caller,
+        container: Container,
+        claim: Claim,
+        wanted: Callable[[], str],
+    ) -> Record:
+        """Return what must hold, and be kept, in the transaction that makes a new file visible."""
+
+        def record(tx: Connection, file: File) -> None:
+            self._lookup.keep_alive(tx, container)
+            answer = self._file_answer(call, caller, container, file)
+            claim.record(tx, wanted(), {**answer, "sha256": file.sha256})
+
+        return record
+
+    def _keeping_alive(self, container: Container, claim: Claim) -> Callable[[bytes], None]:
+        """Return a watcher that lets a long upload count as activity while it goes on."""
+        last = self._clock()
+
+        def watch(_chunk: bytes) -> None:
+            nonlocal last
+            now = self._clock()
+            if now - last >= KEEP_ALIVE_S:
+                last = now
+                with self._database.write() as tx:
+                    self._lookup.keep_alive(tx, container)
+                    claim.renew(tx, now)
+
+        return watch
+
+
+def _replayed(claim: Claim, wanted: str) -> FileAnswer:
+    answer = claim.replay(wanted)
+    return answer, answer.pop("sha256")

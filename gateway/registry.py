@@ -1,0 +1,109 @@
+"""Builds what serves each provider's containers, and finds it again."""
+
+from collections.abc import Callable, Iterator, Mapping
+
+from blobs.directory import BlobDirectory
+from catalog.containers import Container
+from catalog.database import Database
+from gateway.config import Deployment, ProviderConfig, base_url
+from providers import NATIVE
+from providers.accounts import Account
+from providers.azure import Azure
+from providers.base import Provider
+from providers.errors import InvalidRequest
+from providers.hosted.provider import Hosted
+from providers.openai import OpenAI
+from providers.upstream import Limits, Upstream
+from providers.upstream_errors import UpstreamUnavailable
+
+ADAPTERS: dict[str, type[OpenAI]] = {"openai": OpenAI, "azure": Azure}
+
+
+class Registry:
+    """The 21 providers of one worker."""
+
+    def __init__(
+        self,
+        configs: Mapping[str, ProviderConfig],
+        database: Database,
+        blobs: BlobDirectory,
+        *,
+        threads: int,
+        clock: Callable[[], float],
+    ) -> None:
+        self.configs = configs
+        self._hosted = Hosted(database, blobs, clock=clock)
+        self.native = {
+            name: ADAPTERS[name](name, _accounts(name, config, threads), database)
+            for name, config in configs.items()
+            if name in NATIVE and config.deployments
+        }
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.configs)
+
+    def backend(self, name: str) -> str:
+        """Return `native`, `hosted` or `off`."""
+        return self.configs[name].serves
+
+    def for_new(self, name: str) -> Provider:
+        """Return what serves new containers of a provider. Raises InvalidRequest when it is off."""
+        backend = self.backend(name)
+        if backend == "off":
+            raise InvalidRequest(
+                f"Provider '{name}' is switched off.", param="provider", code="provider_off"
+            )
+        return self.native[name] if backend == "native" else self._hosted
+
+    def of(self, container: Container) -> Provider:
+        """Return what serves a container: what it was created with, for as long as it lives."""
+        self.for_new(container.provider)
+        if container.backend == "hosted":
+            return self._hosted
+        if container.provider not in self.native:
+            raise UpstreamUnavailable("The container's deployment is not configured any more.")
+        return self.native[container.provider]
+
+    def close(self) -> None:
+        """Close all connections."""
+        for provider in self.native.values():
+            provider.close()
+
+
+def _accounts(name: str, config: ProviderConfig, threads: int) -> dict[str, Account]:
+    return {
+        deployment.name: Account(_upstream(name, config, deployment, threads), deployment.weight)
+        for deployment in config.deployments
+    }
+
+
+def _upstream(name: str, config: ProviderConfig, deployment: Deployment, threads: int) -> Upstream:
+    network = config.network
+    return Upstream(
+        base_url(name, deployment),
+        _headers(name, deployment),
+        limits=Limits(
+            connect_timeout_s=network.connect_timeout_s,
+            idle_timeout_s=network.idle_timeout_s,
+            total_timeout_s=network.total_timeout_s,
+            max_retries=network.max_retries,
+        ),
+        connections=threads,
+        proxy=network.proxy,
+        ca_bundle=str(network.ca_bundle) if network.ca_bundle else None,
+    )
+
+
+def _headers(name: str, deployment: Deployment) -> dict[str, str]:
+    """Return the headers that carry the credentials, as the provider wants them."""
+    if deployment.entra_token is not None:
+        return {"Authorization": f"Bearer {deployment.entra_token.get_secret_value()}"}
+    key = deployment.api_key.get_secret_value() if deployment.api_key else ""
+    if name == "azure":
+        return {"api-key": key}
+    headers = {"Authorization": f"Bearer {key}"}
+    if deployment.organization:
+        headers["OpenAI-Organization"] = deployment.organization
+    if deployment.project:
+        headers["OpenAI-Project"] = deployment.project
+    return headers

@@ -1,0 +1,144 @@
+"""The container operations: whose is it, where does it live, is it alive; then the provider."""
+
+from dataclasses import replace
+
+from sqlalchemy import Connection
+
+from catalog import containers, intents
+from catalog.containers import Container
+from catalog.pages import PageRequest
+from gateway.answers import Call, Caller, container_body, deleted_body, list_body
+from gateway.idempotency import fingerprint
+from gateway.operations import Operations
+from providers.base import Json, Provider, Snapshot
+from providers.errors import ContainerExpired, ContainerNotFound, Unsupported
+
+
+class ContainerService(Operations):
+    """Creates, lists, retrieves and deletes containers, for any tenant at any provider."""
+
+    def create_container(self, caller: Caller, spec: Json) -> Json:
+        """Create a container from a body that the document found valid."""
+        with Call("container_create", spec.get("provider")) as call:
+            wanted = fingerprint(call.provider, spec)
+            key = caller.idempotency_key
+            with self._keys.claim(caller.tenant, call.request_type, key) as claim:
+                if claim.answered:
+                    return claim.replay(wanted)
+                provider = self._registry.for_new(call.provider)
+                _check_refused(spec, call.provider, provider)
+                deployment = provider.pick_deployment(caller.deployment)
+                with self._intending(caller, call.provider, deployment, spec) as marker:
+                    snapshot = provider.create_container(spec, deployment, marker)
+                    container = new_container(
+                        snapshot, caller.tenant, call.provider, deployment, spec
+                    )
+                    body = container_body(container, container.last_active_at)
+                    answer = self._answer(call, caller, body, provider.backend, deployment)
+                    with self._database.write() as tx:
+                        containers.insert(tx, container)
+                        intents.delete(tx, marker)
+                        claim.record(tx, wanted, answer)
+                return answer
+
+    def list_containers(
+        self, caller: Caller, provider: str, request: PageRequest, *, name: str | None = None
+    ) -> Json:
+        """Return a page of the tenant's containers at a provider. Raises UnknownCursor."""
+        with Call("container_list", provider) as call:
+            now = self._clock()
+            kept_since = self._lookup.kept_since()
+            with self._database.read() as tx:
+                page = containers.select_containers(
+                    tx, caller.tenant, provider, request, name=name, kept_since=kept_since
+                )
+            bodies = [container_body(container, now) for container in page.items]
+            body = list_body(bodies, has_more=page.has_more)
+            return self._answer(call, caller, body, self._registry.for_new(provider).backend)
+
+    def retrieve_container(
+        self, caller: Caller, container_id: str, provider: str | None = None
+    ) -> Json:
+        """Return the container and count this as activity; an expired one stays as it was."""
+        with Call("container_retrieve", provider) as call:
+            container = self._lookup.visible(call, caller.tenant, container_id, provider)
+            if not container.expired(self._clock()):
+                container = self._refreshed(container)
+            body = container_body(container, self._clock())
+            return self._answer(call, caller, body, container.backend, container.deployment)
+
+    def delete_container(
+        self, caller: Caller, container_id: str, provider: str | None = None
+    ) -> Json:
+        """Delete the container and its files."""
+        with Call("container_delete", provider) as call:
+            container = self._lookup.alive(call, caller.tenant, container_id, provider)
+
+            def record(tx: Connection) -> None:
+                if not containers.mark_deleted(tx, container.id, self._clock()):
+                    raise ContainerNotFound(container.id)
+
+            with self._noticing_the_end(container):
+                self._registry.of(container).delete_container(container, record)
+            body = deleted_body("container", container.id)
+            return self._answer(call, caller, body, container.backend, container.deployment)
+
+    def _refreshed(self, container: Container) -> Container:
+        """Return the container as its backend knows it now, and remember that."""
+        if container.backend == "hosted":
+            return container
+        try:
+            with self._noticing_the_end(container):
+                snapshot = self._registry.of(container).retrieve_container(container)
+        except ContainerExpired:
+            return replace(container, ended_at=self._clock())
+        container = refreshed(container, snapshot)
+        with self._database.write() as tx:
+            containers.refresh(tx, container)
+        return container
+
+
+def new_container(
+    snapshot: Snapshot, tenant: str, provider: str, deployment: str | None, spec: Json
+) -> Container:
+    """Return the row of a container that a backend has just made."""
+    return Container(
+        id=snapshot.id,
+        tenant=tenant,
+        provider=provider,
+        backend="hosted" if deployment is None else "native",
+        deployment=deployment,
+        name=spec["name"],
+        metadata=spec.get("metadata", {}),
+        memory_limit=snapshot.memory_limit,
+        network_policy=snapshot.network_policy,
+        expires_minutes=snapshot.expires_minutes,
+        created_at=snapshot.created_at,
+        last_active_at=snapshot.last_active_at,
+        expires_at=snapshot.last_active_at + snapshot.expires_minutes * 60,
+    )
+
+
+def refreshed(container: Container, snapshot: Snapshot) -> Container:
+    """Return the row with what its backend says now."""
+    return replace(
+        container,
+        memory_limit=snapshot.memory_limit,
+        network_policy=snapshot.network_policy,
+        expires_minutes=snapshot.expires_minutes,
+        last_active_at=snapshot.last_active_at,
+        expires_at=snapshot.last_active_at + snapshot.expires_minutes * 60,
+    )
+
+
+def _check_refused(spec: Json, name: str, provider: Provider) -> None:
+    """Raise Unsupported for what the provider cannot honour."""
+    for path in sorted(provider.refuses):
+        field, _, part = path.partition(".")
+        value = spec.get(field)
+        if value is None:
+            continue
+        if not part or part == value.get("type"):
+            raise Unsupported(field, name)
+        if part in value:
+            raise Unsupported(path, name)

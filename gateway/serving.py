@@ -1,0 +1,72 @@
+"""How gunicorn serves the application."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from uvicorn_worker import UvicornWorker
+
+from gateway import VERSION
+from gateway.config import ProviderConfig
+from gateway.logs import log_settings
+from gateway.settings import Settings
+from gateway.state import open_database
+
+logger = logging.getLogger("berth")
+
+
+class Worker(UvicornWorker):  # type: ignore[misc]
+    """An ASGI worker with the parts of uvicorn that are written in C: uvloop and httptools."""
+
+    CONFIG_KWARGS: ClassVar[dict[str, Any]] = {
+        "loop": "uvloop",
+        "http": "gateway.protocol:Protocol",
+        "ws": "none",
+        "lifespan": "on",
+        "access_log": False,  # the gateway logs each request itself, without its query
+        "server_header": False,
+    }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        logging.getLogger("uvicorn.error").setLevel(logging.WARNING)  # it was set to gunicorn's
+
+
+def gunicorn_settings(settings: Settings) -> dict[str, Any]:
+    """Return gunicorn's settings."""
+    return {
+        "bind": settings.address,
+        "wsgi_app": "gateway.app:create_app()",
+        "worker_class": "gateway.serving.Worker",
+        "workers": settings.workers,
+        "graceful_timeout": settings.shutdown_timeout_s,
+        "timeout": 60,
+        "keepalive": 75,
+        "preload_app": True,
+        "control_socket_disable": True,
+        "logconfig_dict": log_settings(settings.log_level),
+    }
+
+
+def migrate(settings: Settings) -> None:
+    """Bring the catalog up to date, before any worker opens it."""
+    database = open_database(settings)
+    database.migrate()
+    database.close()
+
+
+def announce(settings: Settings, configs: Mapping[str, ProviderConfig], address: str) -> None:
+    """Log where the gateway listens, where it keeps data, and how each provider is served."""
+    served = {
+        backend: [name for name, config in configs.items() if config.serves == backend]
+        for backend in ("native", "hosted", "off")
+    }
+    logger.info(
+        "Berth %s listens on %s, keeps its data in %s, and serves %s",
+        VERSION,
+        address,
+        settings.data_dir.resolve(),
+        "; ".join(f"{len(n)} providers {b}: {', '.join(n)}" for b, n in served.items() if n),
+    )
+    if settings.allow_anonymous:
+        logger.warning("BERTH_ALLOW_ANONYMOUS is set: whoever reaches this address may do anything")

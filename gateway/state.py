@@ -1,0 +1,135 @@
+"""Gateway: all that one worker process holds, opened at its start and closed at its end."""
+
+import time
+from collections.abc import Callable, Mapping
+from typing import IO
+
+import sqlalchemy as sa
+
+from blobs.directory import BlobDirectory
+from catalog.database import Database
+from gateway.config import ProviderConfig
+from gateway.file_service import FileService
+from gateway.lookup import Lookup
+from gateway.periodic import Periodic
+from gateway.reconciler import Reconciler
+from gateway.registry import Registry
+from gateway.service import ContainerService
+from gateway.settings import Settings
+from gateway.sweeper import Sweeper
+from gateway.uploads import MultipartUpload
+from providers.base import Json
+from providers.errors import Unavailable
+
+RECONCILE_S = 60
+OPERATIONS = [
+    "container_create",
+    "container_list",
+    "container_retrieve",
+    "container_delete",
+    "container_file_create",
+    "container_file_list",
+    "container_file_retrieve",
+    "container_file_content",
+    "container_file_delete",
+]
+FIELDS = [
+    "name",
+    "expires_after",
+    "file_ids",
+    "memory_limit",
+    "metadata",
+    "network_policy",
+    "skills",
+]
+MEMORY_LIMITS = ["1g", "4g", "16g", "64g"]
+MAX_METADATA_KEYS = 16
+
+
+def open_database(settings: Settings) -> Database:
+    """Return the catalog's database. `migrate` it before its first use."""
+    return Database(settings.data_dir / "catalog.db", connections=settings.threads + 4)
+
+
+class Gateway:
+    """The services of one worker, and what they stand on."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        configs: Mapping[str, ProviderConfig],
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.settings = settings
+        self._database = open_database(settings)
+        self._database.migrate()
+        self._blobs = BlobDirectory(settings.data_dir / "blobs")
+        self.registry = Registry(
+            configs, self._database, self._blobs, threads=settings.threads, clock=clock
+        )
+        retention_s = settings.expired_retention_hours * 3600
+        lookup = Lookup(self._database, retention_s=retention_s, clock=clock)
+        self.containers = ContainerService(self._database, self.registry, lookup, clock=clock)
+        self.files = FileService(self._database, self.registry, lookup, clock=clock)
+        self.reconciler = Reconciler(self._database, self.registry, clock=clock)
+        self.sweeper = Sweeper(self._database, self._blobs, settings, clock=clock)
+        self._periodic = [Periodic("sweeper", settings.sweep_interval_s, self.sweeper.sweep)]
+        if self.registry.native:
+            work = self.reconciler.reconcile
+            self._periodic.append(Periodic("reconciler", RECONCILE_S, work))
+
+    def start(self) -> None:
+        """Begin what the worker does beside serving requests."""
+        for work in self._periodic:
+            work.start()
+
+    def stop(self) -> None:
+        """End all of it."""
+        self.sweeper.stop()
+        self.registry.close()
+        for work in self._periodic:
+            work.stop()
+        self.close()
+
+    def close(self) -> None:
+        """Close the catalog."""
+        self._database.close()
+
+    def receive_upload(self, stream: IO[bytes], content_type: str) -> MultipartUpload:
+        """Return the file a client sends, unread. Raises InvalidRequest."""
+        return MultipartUpload(stream, content_type, max_bytes=self.settings.max_file_bytes)
+
+    def list_providers(self) -> Json:
+        """Return what serves each provider, and what works there."""
+        data = [self._provider_body(name) for name in self.registry]
+        return {"object": "list", "data": data}
+
+    def check_readiness(self) -> Json:
+        """Say that the catalog and the blobs work. Raises Unavailable when they do not."""
+        try:
+            with self._database.read() as tx:
+                tx.execute(sa.text("SELECT 1"))
+            self._blobs.check()
+        except (OSError, sa.exc.SQLAlchemyError) as exc:
+            raise Unavailable("The data directory cannot be read and written.") from exc
+        return {"status": "ready", "catalog": "ok", "blobs": "ok"}
+
+    def _provider_body(self, name: str) -> Json:
+        backend = self.registry.backend(name)
+        provider = None if backend == "off" else self.registry.for_new(name)
+        return {
+            "object": "provider",
+            "provider": name,
+            "backend": backend,
+            "deployments": list(provider.deployments) if provider else [],
+            "operations": OPERATIONS if provider else [],
+            "fields": [f for f in FIELDS if f not in provider.refuses] if provider else [],
+            "refuses": sorted(provider.refuses) if provider else [],
+            "limits": {
+                "max_file_bytes": self.settings.max_file_bytes,
+                "max_expires_minutes": self.settings.max_expires_minutes,
+                "memory_limits": MEMORY_LIMITS,
+                "max_metadata_keys": MAX_METADATA_KEYS,
+            },
+        }

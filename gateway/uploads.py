@@ -1,0 +1,177 @@
+"""A file that a client sends as multipart/form-data, parsed while it arrives.
+
+Nothing is read before `chunks` is iterated, and never more than one chunk is held in memory.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import IO
+
+from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.http import parse_options_header
+from werkzeug.sansio.multipart import Data, Epilogue, Event, Field, File, MultipartDecoder, NeedData
+
+from providers.errors import InvalidRequest, TooLarge
+
+READ_BYTES = 256 * 1024
+MAX_FIELD_BYTES = 8 * 1024
+MAX_PARTS = 16
+DEFAULT_CONTENT_TYPE = "application/octet-stream"
+# Browsers and the SDKs escape these three, and only these, in a part's file name:
+# https://html.spec.whatwg.org/multipage/form-control-infrastructure.html#multipart-form-data
+_ESCAPES = {"%22": '"', "%0D": "\r", "%0A": "\n"}
+# Some clients escape a quote or a backslash by a backslash; others send a backslash as it is.
+_QUOTED_NAME = re.compile(r';\s*filename="((?:\\[\\"]|[^"])*+)"', re.IGNORECASE)
+
+
+class MultipartUpload:
+    """The parts `file` and `file_path` of a form, in any order."""
+
+    def __init__(self, stream: IO[bytes], content_type: str, *, max_bytes: int) -> None:
+        boundary = parse_options_header(content_type)[1].get("boundary", "")
+        if not boundary:
+            raise InvalidRequest(
+                "Invalid 'Content-Type': multipart/form-data needs a boundary.",
+                param="Content-Type",
+            )
+        self.file_path: str | None = None
+        self.bytes = 0
+        self.content_type = DEFAULT_CONTENT_TYPE
+        self._filename: str | None = None
+        self._stream = stream
+        self._max_bytes = max_bytes
+        self._decoder = MultipartDecoder(boundary.encode(), max_parts=MAX_PARTS)
+        self._watchers: list[Callable[[bytes], None]] = []
+
+    @property
+    def filename(self) -> str:
+        """The client's name for the file."""
+        if self._filename is None:
+            raise InvalidRequest(
+                "Missing required parameter: 'file'.",
+                param="file",
+                code="missing_required_parameter",
+            )
+        return self._filename
+
+    def watch(self, watcher: Callable[[bytes], None]) -> None:
+        """Have `watcher` called with each chunk of the file as it passes."""
+        self._watchers.append(watcher)
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield the file's bytes as they arrive.
+
+        Raises InvalidRequest for a malformed form and TooLarge as soon as the file is.
+        """
+        events = self._events()
+        for event in events:
+            if isinstance(event, File):
+                self._begin_file(event)
+                yield from self._file_chunks(events)
+            elif isinstance(event, Field):
+                self._set_field(event.name, _read_field(event.name, events))
+
+    def exhaust(self) -> None:
+        """Read the form to its end, for what the watchers see of it."""
+        for _ in self.chunks():
+            pass
+
+    def _begin_file(self, part: File) -> None:
+        if part.name != "file":
+            raise _unknown_part(part.name)
+        if self._filename is not None:
+            raise InvalidRequest("Invalid 'file': send one file at a time.", param="file")
+        name = _client_name(part)
+        if not name:
+            raise InvalidRequest("Invalid 'file': the file has no name.", param="file")
+        self._filename = name
+        self.content_type = part.headers.get("Content-Type", DEFAULT_CONTENT_TYPE)
+
+    def _file_chunks(self, events: Iterator[Event]) -> Iterator[bytes]:
+        for data in _part(events):
+            self.bytes += len(data)
+            if self.bytes > self._max_bytes:
+                raise TooLarge(
+                    f"Invalid 'file': the file is larger than {self._max_bytes} bytes.",
+                    param="file",
+                )
+            for watcher in self._watchers:
+                watcher(data)
+            yield data
+
+    def _set_field(self, name: str, value: str) -> None:
+        if name == "file":
+            raise InvalidRequest("Invalid 'file': send it with a file name.", param="file")
+        if name == "file_id":
+            raise InvalidRequest(
+                "Invalid 'file_id': send either a file, or a file_id as JSON.", param="file_id"
+            )
+        if name != "file_path":
+            raise _unknown_part(name)
+        if self.file_path is not None:
+            raise InvalidRequest("Invalid 'file_path': it was sent twice.", param="file_path")
+        self.file_path = value
+
+    def _events(self) -> Iterator[Event]:
+        """Yield the form's parts and their data. Raises InvalidRequest when it is malformed."""
+        try:
+            while True:
+                event = self._decoder.next_event()
+                if isinstance(event, NeedData):
+                    self._feed()
+                elif isinstance(event, Epilogue):
+                    return
+                else:
+                    yield event
+        except RequestEntityTooLarge as exc:
+            raise TooLarge(f"The form has more than {MAX_PARTS} parts.") from exc
+        except UnicodeDecodeError as exc:
+            raise InvalidRequest("Invalid 'file': its name is not UTF-8.", param="file") from exc
+        except ValueError as exc:
+            raise InvalidRequest(
+                "The body is not valid multipart/form-data.", code="invalid_multipart"
+            ) from exc
+
+    def _feed(self) -> None:
+        if len(self._decoder.buffer) > READ_BYTES + MAX_FIELD_BYTES:
+            raise TooLarge("The form has a part with headers that are too long.")
+        self._decoder.receive_data(self._stream.read(READ_BYTES) or None)
+
+
+def _client_name(part: File) -> str:
+    """Return the file's name without escapes; werkzeug's drops every lone backslash."""
+    disposition = part.headers["Content-Disposition"]
+    quoted = None if "filename*" in disposition else _QUOTED_NAME.search(disposition)
+    name = part.filename if quoted is None else re.sub(r'\\([\\"])', r"\1", quoted[1])
+    for escape, character in _ESCAPES.items():
+        name = name.replace(escape, character)
+    return name
+
+
+def _part(events: Iterator[Event]) -> Iterator[bytes]:
+    for event in events:
+        if isinstance(event, Data):
+            if event.data:
+                yield event.data
+            if not event.more_data:
+                return
+
+
+def _read_field(name: str, events: Iterator[Event]) -> str:
+    value = bytearray()
+    for data in _part(events):
+        value += data
+        if len(value) > MAX_FIELD_BYTES:
+            raise InvalidRequest(
+                f"Invalid '{name}': it is longer than {MAX_FIELD_BYTES} bytes.", param=name
+            )
+    try:
+        return value.decode()
+    except UnicodeDecodeError as exc:
+        raise InvalidRequest(f"Invalid '{name}': it is not UTF-8.", param=name) from exc
+
+
+def _unknown_part(name: str | None) -> InvalidRequest:
+    if name is None:
+        return InvalidRequest("The form has a part without a name.", code="invalid_multipart")
+    return InvalidRequest(f"Unknown parameter: '{name}'.", param=name, code="unknown_parameter")

@@ -1,0 +1,1 @@
+"""What the document names: arguments in, one call, a dict out."""

@@ -1,0 +1,1 @@
+"""The tests: behaviour through the front door."""

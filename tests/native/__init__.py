@@ -1,0 +1,1 @@
+"""Native providers, through the whole gateway."""

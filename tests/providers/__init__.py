@@ -1,0 +1,1 @@
+"""The promises that every provider keeps, and each provider's own."""

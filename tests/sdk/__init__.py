@@ -1,0 +1,1 @@
+"""The official OpenAI SDK, with nothing changed but its base URL."""

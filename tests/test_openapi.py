@@ -1,0 +1,385 @@
+"""The document keeps the project's own rules, and promises no less than OpenAI's does."""
+
+import importlib
+import inspect
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import openapi_spec_validator
+import pytest
+import yaml
+from openapi_schema_validator import OAS30Validator
+
+from providers import PROVIDERS
+
+ROOT = Path(__file__).parent.parent
+TEXT = (ROOT / "openapi.yaml").read_text(encoding="utf-8")
+OPENAI: dict[str, Any] = json.loads((ROOT / "tests" / "openai_contract.json").read_text())
+
+RETRIABLE = {"408", "409", "429", "500", "502", "503", "504"}
+RETRY_AFTER = {"409", "429", "502", "503", "504"}
+
+Json = dict[str, Any]
+
+
+@pytest.fixture
+def document() -> Json:
+    loaded: Json = yaml.load(TEXT, Loader=yaml.CSafeLoader)
+    return loaded
+
+
+def test_the_document_is_valid_openapi(document: Json) -> None:
+    openapi_spec_validator.validate(document)
+
+
+def test_operation_ids_name_their_handlers(document: Json) -> None:
+    ids = [operation.get("operationId", "") for _, _, operation in operations(document)]
+
+    assert [i for i in ids if not re.fullmatch(r"handlers\.[a-z_]+\.[a-z_]+", i)] == []
+    assert len(ids) == len(set(ids))
+
+
+def test_every_operation_has_its_handler_and_every_handler_its_operation(document: Json) -> None:
+    ids = {operation["operationId"] for _, _, operation in operations(document)}
+    modules = {importlib.import_module(i.rpartition(".")[0]) for i in ids}
+
+    assert {name for module in modules for name in public_functions(module)} == ids
+
+
+def test_every_operation_says_its_request_type(document: Json) -> None:
+    types = {operation.get("x-request-type") for _, _, operation in operations(document)}
+    documented = set(document["components"]["schemas"]["RequestType"]["enum"])
+
+    assert types == documented | {"provider_list", "health", "ready"}
+
+
+def test_operations_hold_only_references_and_prose(document: Json) -> None:
+    parts = [
+        part
+        for path, method, operation in operations(document)
+        for part in (
+            *parameters_of(document, path, method),
+            *operation["responses"].values(),
+            operation.get("requestBody", {"$ref": ""}),
+        )
+    ]
+
+    assert [part for part in parts if set(part) != {"$ref"}] == []
+
+
+def test_operations_and_parameters_are_described(document: Json) -> None:
+    described = [operation for _, _, operation in operations(document)]
+    described += document["components"]["parameters"].values()
+    described += document["components"]["headers"].values()
+
+    assert [part for part in described if not part.get("description")] == []
+
+
+def test_parameters_and_headers_have_examples(document: Json) -> None:
+    components = document["components"]
+    parts = [*components["parameters"].items(), *components["headers"].items()]
+
+    assert [name for name, part in parts if "example" not in part] == []
+
+
+def test_properties_are_described(document: Json) -> None:
+    properties = [
+        (f"{where}.{name}", resolved(document, schema))
+        for where, parent in schemas(document)
+        for name, schema in parent.get("properties", {}).items()
+    ]
+
+    assert [where for where, schema in properties if not schema.get("description")] == []
+
+
+def test_request_bodies_are_closed(document: Json) -> None:
+    bodies = [
+        inlined(document, media["schema"])
+        for body in document["components"]["requestBodies"].values()
+        for media in body["content"].values()
+    ]
+    objects = [s for body in bodies for s in subschemas(body) if s.get("type") == "object"]
+
+    assert len(bodies) == 4
+    assert [s for s in objects if s.get("additionalProperties", True) is True] == []
+
+
+def test_answers_are_closed(document: Json) -> None:
+    objects = [(where, schema) for where, schema in schemas(document) if "properties" in schema]
+
+    assert [w for w, s in objects if s.get("additionalProperties") is not False] == []
+
+
+def test_statuses_are_listed_one_by_one(document: Json) -> None:
+    statuses = {s for _, _, operation in operations(document) for s in operation["responses"]}
+
+    assert [s for s in statuses if not re.fullmatch(r"[1-5][0-9][0-9]", str(s))] == []
+
+
+def test_answers_have_named_schemas(document: Json) -> None:
+    media = [
+        (name, medium)
+        for name, response in document["components"]["responses"].items()
+        for medium in response.get("content", {}).values()
+    ]
+
+    assert [name for name, medium in media if set(medium["schema"]) != {"$ref"}] == []
+
+
+def test_errors_share_one_envelope(document: Json) -> None:
+    envelope = {"$ref": "#/components/schemas/Error"}
+    errors = [(s, r) for s, r in responses(document) if s >= "400"]
+
+    assert errors
+    assert [s for s, r in errors if list(r["content"]) != ["application/json"]] == []
+    assert [s for s, r in errors if r["content"]["application/json"]["schema"] != envelope] == []
+
+
+def test_every_answer_carries_its_request_id(document: Json) -> None:
+    silent = [s for s, r in responses(document) if "X-Request-Id" not in r.get("headers", {})]
+
+    assert silent == []
+
+
+def test_errors_say_whether_to_try_again(document: Json) -> None:
+    errors = [(s, r["headers"]) for s, r in responses(document) if s >= "400"]
+
+    assert {s for s, headers in errors if "X-Should-Retry" not in headers} == RETRIABLE
+    assert {s for s, headers in errors if "Retry-After" in headers} == RETRY_AFTER
+
+
+def test_every_example_is_valid(document: Json) -> None:
+    wrong = [
+        f"{where}: {error.message}"
+        for where, schema, value in examples(document)
+        for error in OAS30Validator(inlined(document, schema)).iter_errors(value)
+    ]
+
+    assert wrong == []
+
+
+def test_every_error_has_a_named_example(document: Json) -> None:
+    errors = [(s, r["content"]["application/json"]) for s, r in responses(document) if s >= "400"]
+    named = [(s, list(medium.get("examples", {}).values())) for s, medium in errors]
+
+    assert [s for s, refs in named if not refs or any(set(r) != {"$ref"} for r in refs)] == []
+
+
+def test_ids_have_the_form_that_ids_have() -> None:
+    ids = re.findall(r"\b(?:cntr|cfile)_\w+", TEXT)
+    form = r"cntr_[0-9a-f]{48}|cfile_[0-9a-f]{32}"
+
+    assert [i for i in ids if not re.fullmatch(form, i)] == []
+
+
+def test_patterns_do_not_end_before_a_newline(document: Json) -> None:
+    """Python's `$` does, JavaScript's does not."""
+    patterned = [node for _, node in nodes(document) if isinstance(node.get("pattern"), str)]
+
+    assert patterned
+    assert [node for node in patterned if re.search(node["pattern"], "a\n")] == []
+
+
+def test_both_surfaces_offer_the_same_operations(document: Json) -> None:
+    ours, openais = surface(document, "/v1/containers"), surface(document, "/openai/v1/containers")
+
+    assert ours == openais
+    assert len(ours) == 9
+
+
+def test_the_providers_are_listed_once(document: Json) -> None:
+    lists = [(where, node["enum"]) for where, node in nodes(document) if is_provider_list(node)]
+
+    assert lists == [("#/components/schemas/Provider", list(PROVIDERS))]
+
+
+def test_whoever_takes_a_provider_takes_one_of_the_list(document: Json) -> None:
+    takers = [
+        schema["properties"].get("provider")
+        for _, schema in schemas(document)
+        if "provider" in schema.get("properties", {})
+    ]
+    takers += [
+        p["schema"]
+        for p in document["components"]["parameters"].values()
+        if p["name"] == "provider"
+    ]
+    allowed = ["#/components/schemas/Provider", "#/components/schemas/ProviderDefaultOpenAI"]
+    free = [taker for taker in takers if taker.get("$ref") not in allowed]
+
+    assert free == [document["components"]["schemas"]["ErrorExtraFields"]["properties"]["provider"]]
+
+
+def test_links_lead_to_operations_and_name_their_parameters(document: Json) -> None:
+    parameters = {
+        operation["operationId"]: {
+            resolved(document, p)["name"] for p in parameters_of(document, path, method)
+        }
+        for path, method, operation in operations(document)
+    }
+    links = document["components"]["links"].values()
+
+    assert [k for k in links if not set(k["parameters"]) <= parameters[k["operationId"]]] == []
+
+
+def test_every_component_is_used(document: Json) -> None:
+    used = {node["$ref"] for _, node in nodes(document) if isinstance(node.get("$ref"), str)}
+    components = {
+        f"#/components/{kind}/{name}"
+        for kind, named in document["components"].items()
+        for name in named
+    }
+
+    assert components - used == set()
+
+
+@pytest.mark.parametrize("prefix", ["/v1", "/openai/v1"])
+@pytest.mark.parametrize(
+    ("path", "method"), [(p, m) for p, ms in OPENAI["paths"].items() for m in ms]
+)
+def test_no_less_is_promised_than_by_openai(
+    document: Json, prefix: str, path: str, method: str
+) -> None:
+    theirs = OPENAI["paths"][path][method]
+    ours = promised(document, prefix + path, method)
+    missing = {part: set(names) - ours[part] for part, names in theirs.items()}
+
+    assert missing == {"query": set(), "request": set(), "response": set()}
+
+
+def operations(document: Json) -> Iterator[tuple[str, str, Json]]:
+    """Yield path, method and operation."""
+    for path, item in document["paths"].items():
+        for method in set(item) - {"parameters"}:
+            yield path, method, item[method]
+
+
+def parameters_of(document: Json, path: str, method: str) -> list[Json]:
+    """Return the references to an operation's parameters."""
+    item = document["paths"][path]
+    return [*item.get("parameters", []), *item[method].get("parameters", [])]
+
+
+def responses(document: Json) -> Iterator[tuple[str, Json]]:
+    """Yield status and response of every operation."""
+    for _, _, operation in operations(document):
+        for status, response in operation["responses"].items():
+            yield status, resolved(document, response)
+
+
+def resolved(document: Json, node: Json) -> Json:
+    """Return what the node refers to, if it is a reference."""
+    while "$ref" in node:
+        _, *keys = node["$ref"].split("/")
+        node = document
+        for key in keys:
+            node = node[key]
+    return node
+
+
+def inlined(document: Json, node: Any) -> Any:
+    """Return the node with every reference replaced by what it refers to."""
+    if isinstance(node, list):
+        return [inlined(document, item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    return {key: inlined(document, value) for key, value in resolved(document, node).items()}
+
+
+def nodes(node: Any, where: str = "#") -> Iterator[tuple[str, Json]]:
+    """Yield every object in the document and where it is."""
+    if isinstance(node, dict):
+        yield where, node
+    children = node.items() if isinstance(node, dict) else enumerate(node)
+    for key, child in children:
+        if isinstance(child, dict | list):
+            yield from nodes(child, f"{where}/{key}")
+
+
+def subschemas(schema: Json) -> Iterator[Json]:
+    """Yield the schema and those inside it."""
+    yield schema
+    inside = [*schema.get("properties", {}).values()]
+    inside += [*schema.get("allOf", []), *schema.get("oneOf", [])]
+    inside += [schema[k] for k in ("items", "additionalProperties") if k in schema]
+    for child in inside:
+        if isinstance(child, dict):
+            yield from subschemas(child)
+
+
+def schemas(document: Json) -> Iterator[tuple[str, Json]]:
+    """Yield every schema with the name of the component it is in."""
+    for name, component in document["components"]["schemas"].items():
+        for schema in subschemas(component):
+            yield name, schema
+
+
+def examples(document: Json) -> Iterator[tuple[str, Json, Any]]:
+    """Yield every example: where it is, its schema and its value."""
+    components = document["components"]
+    for name, part in [*components["parameters"].items(), *components["headers"].items()]:
+        yield name, part["schema"], part["example"]
+    for name, schema in schemas(document):
+        if "example" in schema:
+            yield name, schema, schema["example"]
+    for part in [*components["requestBodies"].values(), *components["responses"].values()]:
+        for medium in part.get("content", {}).values():
+            for name, example in medium.get("examples", {}).items():
+                yield name, medium["schema"], resolved(document, example)["value"]
+
+
+def surface(document: Json, prefix: str) -> dict[tuple[str, str], Json]:
+    """Return what the operations of a surface are and how they answer."""
+    return {
+        (path.removeprefix(prefix), method): {
+            "request_type": operation["x-request-type"],
+            "responses": operation["responses"],
+        }
+        for path, method, operation in operations(document)
+        if path.startswith(prefix)
+    }
+
+
+def is_provider_list(node: Json) -> bool:
+    """Say whether the node is a schema that lists providers."""
+    return isinstance(node.get("enum"), list) and bool(set(PROVIDERS) & set(node["enum"]))
+
+
+def public_functions(module: ModuleType) -> set[str]:
+    """Return the dotted names of what the module exports or, without `__all__`, defines."""
+    defined = [
+        name
+        for name, function in inspect.getmembers(module, inspect.isfunction)
+        if function.__module__ == module.__name__ and not name.startswith("_")
+    ]
+    return {f"{module.__name__}.{name}" for name in getattr(module, "__all__", defined)}
+
+
+def promised(document: Json, path: str, method: str) -> dict[str, set[str]]:
+    """Return the names of an operation's query parameters, request fields and answer fields."""
+    operation = document["paths"][path][method]
+    parameters = [resolved(document, p) for p in parameters_of(document, path, method)]
+    body = resolved(document, operation.get("requestBody", {}))
+    answer = resolved(document, operation["responses"]["200"])
+    return {
+        "query": {p["name"] for p in parameters if p["in"] == "query"},
+        "request": set(field_names(document, body)),
+        "response": set(field_names(document, answer)),
+    }
+
+
+def field_names(document: Json, message: Json) -> Iterator[str]:
+    """Yield the names of the fields of a request or an answer, of whatever media type."""
+    for medium in message.get("content", {}).values():
+        yield from property_names(inlined(document, medium["schema"]))
+
+
+def property_names(schema: Json, prefix: str = "") -> Iterator[str]:
+    """Yield the dotted names of the properties; those of a list's items as the list's own."""
+    for name, child in schema.get("properties", {}).items():
+        yield prefix + name
+        yield from property_names(child.get("items", child), f"{prefix}{name}.")

@@ -1,0 +1,93 @@
+"""No query of the catalog reads a whole table, or sorts what an index has in order."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from catalog import containers, files, idempotency
+from catalog.database import Database
+from catalog.idempotency import KeyId
+from catalog.pages import PageRequest
+from tests.rows import CONTAINER, FILE
+
+KEY = KeyId("default", "container_create", "key")
+
+Query = Callable[[sa.Connection], object]
+
+QUERIES: dict[str, Query] = {
+    "touch": lambda tx: containers.touch(tx, "default", "cntr_1", provider="openai", now=2),
+    "find container": lambda tx: containers.find(
+        tx, "default", "cntr_1", provider=None, kept_since=0
+    ),
+    "is alive": lambda tx: containers.is_alive(tx, "cntr_1", 2),
+    "mark container deleted": lambda tx: containers.mark_deleted(tx, "cntr_1", 2),
+    "end": lambda tx: containers.end(tx, "cntr_1", 2),
+    "list containers": lambda tx: page_of_containers(tx, PageRequest()),
+    "list containers on": lambda tx: page_of_containers(tx, PageRequest(after="cntr_1")),
+    "list old containers": lambda tx: page_of_containers(tx, PageRequest(order="asc")),
+    "find named containers": lambda tx: page_of_containers(tx, PageRequest(), name="n"),
+    "select expired": lambda tx: containers.select_expired(tx, 2, 500),
+    "purge containers": lambda tx: containers.purge(tx, kept_since=2),
+    "find file": lambda tx: files.find(tx, "cntr_1", "cfile_1"),
+    "replace": lambda tx: files.replace(tx, replace(FILE, id="cfile_2"), 2),
+    "list files": lambda tx: files.select_files(tx, "cntr_1", PageRequest()),
+    "list files on": lambda tx: files.select_files(tx, "cntr_1", PageRequest(after="cfile_1")),
+    "mark file deleted": lambda tx: files.mark_deleted(tx, "cntr_1", "cfile_1", 2),
+    "mark all files deleted": lambda tx: files.mark_all_deleted(tx, "cntr_1", 2),
+    "select deleted blobs": lambda tx: files.select_deleted_blobs(tx, 500),
+    "forget blobs": lambda tx: files.forget_blobs(tx, ["b"]),
+    "select known blobs": lambda tx: files.select_known_blobs(tx, ["b", "c"]),
+    "purge files": lambda tx: files.purge(tx, kept_since=2),
+    "find key": lambda tx: idempotency.find(tx, KEY),
+    "take key": lambda tx: idempotency.take(tx, KEY, "me", leased_until=3, now=2),
+    "purge keys": lambda tx: idempotency.purge(tx, kept_since=2),
+}
+
+
+def page_of_containers(tx: sa.Connection, request: PageRequest, name: str | None = None) -> object:
+    return containers.select_containers(tx, "default", "openai", request, name=name, kept_since=0)
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    """A catalog with a container and a file; no test here commits."""
+    database = Database(tmp_path_factory.mktemp("queries") / "catalog.db")
+    database.migrate()
+    with database.write() as tx:
+        containers.insert(tx, CONTAINER)
+        files.replace(tx, FILE, 1)
+    yield database
+    database.close()
+
+
+def plans_of(database: Database, query: Query) -> list[str]:
+    """Return how SQLite would do all that the query does; what it did is undone."""
+    statements: list[tuple[str, Any]] = []
+
+    def note(_tx: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        statements.append((f"EXPLAIN QUERY PLAN {statement}", parameters))
+
+    with database.write() as tx:
+        sa.event.listen(tx, "before_cursor_execute", note)
+        query(tx)
+        sa.event.remove(tx, "before_cursor_execute", note)
+        plans = [row[3] for statement in statements for row in tx.exec_driver_sql(*statement)]
+        tx.rollback()
+    return plans
+
+
+@pytest.mark.parametrize("query", QUERIES.values(), ids=QUERIES)
+def test_a_query_finds_its_rows_by_an_index(database: Database, query: Query) -> None:
+    plans = plans_of(database, query)
+
+    assert plans
+    assert [plan for plan in plans if not plan.startswith("SEARCH")] == []
+
+
+def test_a_query_that_reads_a_whole_table_would_be_noticed(database: Database) -> None:
+    plans = plans_of(database, lambda tx: tx.execute(sa.text("SELECT * FROM files")))
+
+    assert plans == ["SCAN files"]

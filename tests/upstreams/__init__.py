@@ -1,0 +1,1 @@
+"""Fake providers for tests: one that keeps to OpenAI's document, and one that misbehaves."""

@@ -19,6 +19,7 @@ from providers.errors import InvalidRequest
 logger = logging.getLogger("berth.bridge")
 
 SMALL_ANSWER_BYTES = 64 * 1024
+PROBES = ("/health", "/ready")
 _END = object()
 
 Environ = dict[str, Any]
@@ -57,23 +58,30 @@ class RequestBody:
 
 
 class WSGIBridge:
-    """An ASGI application that calls a WSGI application in a pool of threads."""
+    """An ASGI application that calls a WSGI application in pools of threads.
+
+    Forms, which hold a thread while their client sends, have as many threads as all the rest; each
+    probe has one of its own. So slow clients keep nobody else waiting.
+    """
 
     def __init__(
         self, wsgi_app: Callable[..., Any], *, threads: int, idle_timeout_s: float
     ) -> None:
         self._wsgi_app = wsgi_app
         self._idle_timeout_s = idle_timeout_s
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="request")
+        self._requests = ThreadPoolExecutor(threads, thread_name_prefix="request")
+        self._forms = ThreadPoolExecutor(threads, thread_name_prefix="form")
+        self._probes = {path: ThreadPoolExecutor(1, thread_name_prefix=path) for path in PROBES}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
         body = RequestBody(receive)
         run = contextvars.copy_context().run
         loop = asyncio.get_running_loop()
+        pool = self._pool(scope)
 
         def in_thread(function: Callable[..., Any], *args: Any) -> Awaitable[Any]:
-            return loop.run_in_executor(self._pool, run, function, *args)
+            return loop.run_in_executor(pool, run, function, *args)
 
         answer = _Answer(self._wsgi_app, _environ(scope, body))
         first = await in_thread(answer.start)
@@ -89,6 +97,12 @@ class WSGIBridge:
         finally:
             gone.cancel()
             await in_thread(answer.close)
+
+    def _pool(self, scope: Scope) -> ThreadPoolExecutor:
+        if scope["path"] in self._probes:
+            return self._probes[scope["path"]]
+        is_form = dict(scope["headers"]).get(b"content-type", b"").startswith(b"multipart/")
+        return self._forms if is_form else self._requests
 
     async def _stream(
         self,

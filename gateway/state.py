@@ -48,7 +48,7 @@ MAX_METADATA_KEYS = 16
 
 def open_database(settings: Settings) -> Database:
     """Return the catalog's database. `migrate` it before its first use."""
-    return Database(settings.data_dir / "catalog.db", connections=settings.threads + 4)
+    return Database(settings.data_dir / "catalog.db", connections=2 * settings.threads + 4)
 
 
 class Gateway:

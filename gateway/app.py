@@ -14,6 +14,7 @@ from connexion.middleware import ConnexionMiddleware
 from connexion.middleware.swagger_ui import SwaggerUIMiddleware
 from connexion.options import SwaggerUIOptions
 from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
 
 from gateway.bridge import WSGIBridge
 from gateway.config import ProviderConfig, complete
@@ -21,6 +22,7 @@ from gateway.document import Document, ServedDocument
 from gateway.edge import Edge, StrictPaths
 from gateway.errors import error_handler
 from gateway.requests import StreamingRequest
+from gateway.security import cors
 from gateway.settings import Settings, load
 from gateway.state import Gateway
 from gateway.validation import validators
@@ -39,12 +41,15 @@ def create_app(
     document = Document(settings)
 
     @asynccontextmanager
-    async def lifespan(_app: ConnexionMiddleware) -> AsyncIterator[None]:
+    async def lifespan(_app: ConnexionMiddleware) -> AsyncIterator[dict[str, float]]:
         gateway = Gateway(settings, complete(configs or {}), clock=clock)
         app.app.extensions["gateway"] = gateway
         gateway.start()
         try:
-            yield
+            yield {
+                "head_timeout_s": settings.head_timeout_s,
+                "idle_timeout_s": settings.idle_timeout_s,
+            }
         finally:
             gateway.stop()
 
@@ -68,6 +73,8 @@ def create_app(
 def _middlewares(settings: Settings, document: Document) -> list[Any]:
     """Return connexion's middlewares between ours."""
     middlewares: list[Any] = [partial(Edge, idle_timeout_s=settings.idle_timeout_s)]
+    if settings.cors_origins:
+        middlewares.append(partial(CORSMiddleware, **cors(settings.cors_origins)))
     for middleware in ConnexionMiddleware.default_middlewares:
         if middleware is SwaggerUIMiddleware:
             middlewares += [StrictPaths, partial(ServedDocument, document=document)]

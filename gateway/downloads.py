@@ -29,7 +29,7 @@ def content_response(content: Content, request: Request) -> Response:
     """
     headers = receipt(content.sha256) | {
         "Content-Disposition": _disposition(content.path),
-        "X-Content-Type-Options": "nosniff",
+        "Cache-Control": "private, no-cache",
     }
     start, stop, status = 0, content.size or 0, 200
     if content.sha256 is not None and content.size is not None:

@@ -11,12 +11,14 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.logs import request_id
+from gateway.security import secure
 from providers.errors import ClientStalled
 
 logger = logging.getLogger("berth.requests")
 
 _GOOD_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}\Z")
 _AMBIGUOUS = re.compile(r"/\Z|//|[\x00-\x1f\x7f]")
+MIN_BYTES_PER_S = 1024
 _ALIAS = "/openai/containers"
 
 
@@ -42,6 +44,7 @@ class Edge:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 MutableHeaders(scope=message)["x-request-id"] = request
+                secure(message["headers"], scope)
             await send(message)
 
         scope = {
@@ -57,24 +60,38 @@ class Edge:
             request_id.reset(token)
 
     def _impatient(self, receive: Receive) -> Receive:
-        """Raise ClientStalled when nothing of the body arrives for the idle timeout."""
+        """Raise ClientStalled when of the body nothing arrives for the idle timeout, or too little.
+
+        The rate is taken over time spent waiting for the client, an idle timeout of it at a time.
+        """
         ended = False
+        waited_s, received = 0.0, 0
 
         async def receive_in_time() -> Message:
-            nonlocal ended
+            nonlocal ended, waited_s, received
             if ended:  # what comes now is the client going away, whenever it does
                 return await receive()
+            began = time.perf_counter()
             try:
                 message = await asyncio.wait_for(receive(), self._idle_timeout_s)
             except TimeoutError as exc:
-                raise ClientStalled(
-                    f"Nothing of the body arrived for {self._idle_timeout_s:g} seconds.",
-                    headers={"Connection": "close"},
-                ) from exc
+                raise self._stalled("Nothing") from exc
             ended = not message.get("more_body", False)
+            waited_s += time.perf_counter() - began
+            received += len(message.get("body", b""))
+            if waited_s >= self._idle_timeout_s and not ended:
+                if received < waited_s * MIN_BYTES_PER_S:
+                    raise self._stalled(f"Less than {MIN_BYTES_PER_S} bytes a second")
+                waited_s, received = 0.0, 0
             return message
 
         return receive_in_time
+
+    def _stalled(self, what: str) -> ClientStalled:
+        return ClientStalled(
+            f"{what} of the body arrived for {self._idle_timeout_s:g} seconds.",
+            headers={"Connection": "close"},
+        )
 
     def _log(self, scope: Scope, status: int, started: float) -> None:
         logger.info(

@@ -1,6 +1,7 @@
 """Settings from the environment, validated at start: all that is wrong in one message."""
 
 import os
+import re
 from collections.abc import Mapping
 from ipaddress import ip_address
 from pathlib import Path
@@ -13,6 +14,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from gateway.config import ConfigError, ProviderConfig, load_providers
 
 PREFIX = "BERTH_"
+_ORIGIN = re.compile(r"https?://[A-Za-z0-9.\[\]:-]+")
 
 
 class SettingsError(Exception):
@@ -43,6 +45,8 @@ class Settings(BaseSettings):
     orphan_grace_s: Annotated[float, Field(ge=0)] = 3600
     sweep_interval_s: Annotated[float, Field(gt=0, le=30)] = 10
     idle_timeout_s: Annotated[float, Field(gt=0)] = 60
+    head_timeout_s: Annotated[float, Field(gt=0, le=3600)] = 20
+    cors_origins: str = ""
     shutdown_timeout_s: Annotated[int, Field(ge=1)] = 30
     validate_responses: bool = False
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -64,6 +68,13 @@ class Settings(BaseSettings):
         if directory == "":
             raise ValueError("It is empty")
         return directory
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _refuse_vague_origins(cls, origins: str) -> str:
+        if not all(_ORIGIN.fullmatch(o.strip()) for o in origins.split(",") if origins):
+            raise ValueError("Give origins such as https://app.example.org, without a path")
+        return origins
 
     @property
     def address(self) -> str:

@@ -68,6 +68,18 @@ SETTINGS = {
     "idle_timeout_s": Setting(
         "BERTH_IDLE_TIMEOUT_S", 60, {"0.5": 0.5, "3600": 3600.0}, ("0", "-1", "nan", "1m", "")
     ),
+    "head_timeout_s": Setting(
+        "BERTH_HEAD_TIMEOUT_S",
+        20,
+        {"0.5": 0.5, "3600": 3600.0},
+        ("0", "-1", "nan", "inf", "1m", ""),
+    ),
+    "cors_origins": Setting(
+        "BERTH_CORS_ORIGINS",
+        "",
+        {"https://a.org, http://localhost:3000": "https://a.org, http://localhost:3000", "": ""},
+        ("a.org", "https://a.org/", "https://a.org,,http://b.org", "*", "null"),
+    ),
     "shutdown_timeout_s": Setting(
         "BERTH_SHUTDOWN_TIMEOUT_S", 30, {"1": 1, "600": 600}, ("0", "-1", "1m", "")
     ),

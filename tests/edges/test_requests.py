@@ -86,7 +86,7 @@ def test_a_path_that_leads_nowhere_is_404(live: Server, path: str) -> None:
         ("%ff", "\ufffd"),
         ("%ed%a0%80", "\ufffd\ufffd\ufffd"),
         ("%E2%80%A8", "\u2028"),
-        ("a" * 60_000, "a" * 60_000),
+        ("a" * 10_000, "a" * 10_000),
     ],
 )
 def test_any_text_can_be_the_id_of_no_container(live: Server, segment: str, read: str) -> None:
@@ -142,7 +142,7 @@ def test_the_alias_reads_an_escaped_slash_as_the_other_surfaces_do(live: Server)
         ("provider=%ff", None, None),
         ("provider=ollama&%ff=1", None, None),
         ("provider=ollama&name=%ed%a0%80", None, None),
-        ("provider=ollama" + "&a=1" * 5000, None, None),
+        ("provider=ollama" + "&a=1" * 3000, None, None),
     ],
 )
 def test_a_query_that_is_wrong_names_its_parameter(
@@ -156,7 +156,7 @@ def test_a_query_that_is_wrong_names_its_parameter(
 
 
 @pytest.mark.parametrize(
-    "query", ["&&provider=ollama&", "provider=ol%6Cama", "provider=ollama&name=" + "a" * 50_000]
+    "query", ["&&provider=ollama&", "provider=ol%6Cama", "provider=ollama&name=" + "a" * 15_000]
 )
 def test_a_query_that_is_only_unusual_is_served(live: Server, query: str) -> None:
     assert exchange(live.url, head("GET", f"{CONTAINERS}?{query}")).status_code == 200
@@ -172,7 +172,7 @@ def test_a_query_that_is_only_unusual_is_served(live: Server, query: str) -> Non
         "Host: [::1",
         "Host: \xff",
         "X-Long: " + "a" * 50_000,
-        "X-Many: a\r\n" * 500 + "X-Last: a",
+        "X-Many: a\r\n" * 100 + "X-Last: a",
         "Upgrade: websocket\r\nConnection: Upgrade",
         "Upgrade: h2c\r\nConnection: Upgrade, HTTP2-Settings",
         "Expect: something-else",

@@ -16,7 +16,7 @@ from starlette.types import Message, Receive, Scope
 
 from gateway.schemas import check
 from providers import PROVIDERS
-from providers.errors import BerthError, InvalidRequest, TooLarge
+from providers.errors import BerthError, InvalidRequest, TooLarge, UnsupportedMediaType
 
 MAX_QUERY_FIELDS = 32
 
@@ -30,6 +30,7 @@ class JSONBody(AbstractRequestBodyValidator):  # type: ignore[misc]
 
     async def wrap_receive(self, receive: Receive, *, scope: Scope) -> tuple[Receive, Scope]:
         """Read the body, validate it, and hand it on as it came."""
+        _refuse_encoded(scope)
         raw = await _read(receive, self.max_bytes)
         try:
             body = orjson.loads(raw)
@@ -51,6 +52,7 @@ class MultipartBody(AbstractRequestBodyValidator):  # type: ignore[misc]
 
     async def wrap_receive(self, receive: Receive, *, scope: Scope) -> tuple[Receive, Scope]:
         """Hand the body on unread."""
+        _refuse_encoded(scope)
         return receive, scope
 
 
@@ -85,6 +87,14 @@ def validators(max_json_bytes: int) -> Json:
             {"application/json": json_body, "multipart/form-data": MultipartBody}
         ),
     }
+
+
+def _refuse_encoded(scope: Scope) -> None:
+    encoding = Headers(scope=scope).get("content-encoding", "identity")
+    if encoding.lower() != "identity":
+        raise UnsupportedMediaType(
+            "Invalid 'Content-Encoding': send the body as it is.", param="Content-Encoding"
+        )
 
 
 def _query(raw: bytes) -> dict[str, str]:

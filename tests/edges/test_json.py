@@ -180,3 +180,19 @@ def test_neither_a_file_nor_its_id_is_400(live: Server, files: str) -> None:
     answer = exchange(live.url, message("POST", files, JSON, body=b"{}"))
 
     assert refusal(answer, 400)["param"] == "file_id"
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "br, gzip", "Unknown"])
+@pytest.mark.parametrize("kind", [JSON, "Content-Type: multipart/form-data; boundary=b"])
+def test_a_body_in_another_encoding_is_415(live: Server, kind: str, encoding: str) -> None:
+    target = CONTAINERS if kind == JSON else f"{CONTAINERS}/cntr_1/files"
+    request = message("POST", target, kind, f"Content-Encoding: {encoding}", body=CREATE)
+    answer = exchange(live.url, request)
+
+    assert refusal(answer, 415)["param"] == "Content-Encoding"
+
+
+def test_a_body_that_says_it_is_not_encoded_is_taken(live: Server) -> None:
+    request = message("POST", CONTAINERS, JSON, "Content-Encoding: identity", body=CREATE)
+
+    assert exchange(live.url, request).status_code == 200

@@ -126,7 +126,7 @@ class MultipartUpload:
         except RequestEntityTooLarge as exc:
             raise TooLarge(f"The form has more than {MAX_PARTS} parts.") from exc
         except UnicodeDecodeError as exc:
-            raise InvalidRequest("Invalid 'file': its name is not UTF-8.", param="file") from exc
+            raise _not_utf8(exc.object) from exc
         except ValueError as exc:
             raise InvalidRequest(
                 "The body is not valid multipart/form-data.", code="invalid_multipart"
@@ -169,6 +169,14 @@ def _read_field(name: str, events: Iterator[Event]) -> str:
         return value.decode()
     except UnicodeDecodeError as exc:
         raise InvalidRequest(f"Invalid '{name}': it is not UTF-8.", param=name) from exc
+
+
+def _not_utf8(header: bytes) -> InvalidRequest:
+    if b"filename" in header.lower():
+        return InvalidRequest("Invalid 'file': its name is not UTF-8.", param="file")
+    return InvalidRequest(
+        "The form has a part with a header that is not UTF-8.", code="invalid_multipart"
+    )
 
 
 def _unknown_part(name: str | None) -> InvalidRequest:

@@ -156,6 +156,7 @@ def test_an_upload_in_another_media_type_is_415(live: Server, files: str, media_
         raw_part(b"X-Other: a") + END,
         raw_part(b"") + END,
         part('filename="a.txt"') + END,
+        part('name="file"; filename="a.txt"', b"data", b"X-Other: \xff") + END,
     ],
     ids=repr,
 )
@@ -176,7 +177,6 @@ def test_a_malformed_form_is_refused(live: Server, files: str, form: bytes) -> N
         (part('name="file"') + END, "file"),
         (part('name="file"; filename=""') + END, "file"),
         (part(b'name="file"; filename="\xe9.txt"') + END, "file"),
-        (part('name="file"; filename="a.txt"', b"data", b"X-Other: \xff") + END, "file"),
         (file() + file("b.txt") + END, "file"),
         (file() * 10_000 + END, "file"),
         (file("..") + END, "file"),

@@ -18,7 +18,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from gateway.bridge import WSGIBridge
 from gateway.config import ProviderConfig, complete
-from gateway.document import Document, ServedDocument
+from gateway.document import Document, ServedDocument, unchecked
 from gateway.edge import Edge, StrictPaths
 from gateway.errors import error_handler
 from gateway.requests import StreamingRequest
@@ -63,7 +63,8 @@ def create_app(
         validator_map=validators(settings.max_json_bytes),
         swagger_ui_options=SwaggerUIOptions(swagger_ui_config={"validatorUrl": None}),
     )
-    app.add_api(document.spec)
+    with unchecked():
+        app.add_api(document.spec)
     for kind in (BerthError, ProblemException, HTTPException, Exception):
         app.add_error_handler(kind, error_handler(document))
     _stream(app, settings)

@@ -2,9 +2,9 @@
 
 import secrets
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 from providers.base import Upload
-from providers.errors import InvalidRequest
 from providers.hosted.paths import container_path
 
 HELD_BYTES = 1024 * 1024
@@ -13,22 +13,60 @@ HELD_BYTES = 1024 * 1024
 _ESCAPES = str.maketrans({'"': "%22", "\r": "%0D", "\n": "%0A"})
 
 
-def form_of(upload: Upload) -> tuple[bytes | Iterator[bytes], str]:
-    """Return a body whose one part is the file, and its content type.
+@dataclass(frozen=True)
+class Form:
+    """A form whose one part is a file, for the content type to arrive unchanged."""
 
-    The client's name and type reach the provider unchanged; of a `file_path`, the last part is the
-    name. A form that ends within `HELD_BYTES` is returned whole, so that its length is known; of a
-    longer one nothing more than that is ever held. Raises InvalidRequest.
+    name: str
+    file_type: str
+    _boundary: str = field(default_factory=lambda: secrets.token_hex(16))
+
+    @property
+    def content_type(self) -> str:
+        """The type of the form itself."""
+        return f"multipart/form-data; boundary={self._boundary}"
+
+    @property
+    def head(self) -> bytes:
+        """What comes before the file's bytes."""
+        return (
+            f"--{self._boundary}\r\nContent-Disposition: form-data; "
+            f'name="file"; filename="{self.name.translate(_ESCAPES)}"\r\n'
+            f"Content-Type: {self.file_type}\r\n\r\n"
+        ).encode()
+
+    @property
+    def tail(self) -> bytes:
+        """What comes after them; a form without it is no form, and creates nothing."""
+        return f"\r\n--{self._boundary}--\r\n".encode()
+
+    def around(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
+        """Yield the form around a file's bytes; when these break off, so does the form."""
+        yield self.head
+        yield from chunks
+        yield self.tail
+
+
+def form_of(upload: Upload) -> tuple[Form, bytes | Iterator[bytes]]:
+    """Return a form for an upload, and its body.
+
+    A body that ends within `HELD_BYTES` is returned whole, so that its length is known; of a longer
+    one nothing more than that is ever held. Its name is then what is known by then: `name_of` tells
+    at its end whether that was right. Raises InvalidRequest, as iterating over the body does.
     """
-    boundary = secrets.token_hex(16)
     chunks = upload.chunks()
     held, ended = _hold(chunks)
-    head = _head(boundary, _name(upload), upload.content_type)
-    tail = f"\r\n--{boundary}--\r\n".encode()
-    content_type = f"multipart/form-data; boundary={boundary}"
+    form = Form(name_of(upload), upload.content_type)
     if ended:
-        return head + held + tail, content_type
-    return _stream(head + held, chunks, tail, upload), content_type
+        return form, form.head + held + form.tail
+    return form, form.around(_rest(held, chunks, upload))
+
+
+def name_of(upload: Upload) -> str:
+    """Return the last part of `file_path`, or the client's name. Raises InvalidRequest."""
+    if upload.file_path is None:
+        return upload.filename
+    return container_path(upload.filename, upload.file_path).rsplit("/", 1)[-1]
 
 
 def _hold(chunks: Iterator[bytes]) -> tuple[bytes, bool]:
@@ -40,28 +78,8 @@ def _hold(chunks: Iterator[bytes]) -> tuple[bytes, bool]:
     return bytes(held), True
 
 
-def _name(upload: Upload) -> str:
-    if upload.file_path is None:
-        return upload.filename
-    return container_path(upload.filename, upload.file_path).rsplit("/", 1)[-1]
-
-
-def _head(boundary: str, name: str, content_type: str) -> bytes:
-    return (
-        f"--{boundary}\r\n"
-        f'Content-Disposition: form-data; name="file"; filename="{name.translate(_ESCAPES)}"\r\n'
-        f"Content-Type: {content_type}\r\n\r\n"
-    ).encode()
-
-
-def _stream(head: bytes, chunks: Iterator[bytes], tail: bytes, upload: Upload) -> Iterator[bytes]:
-    """Yield the form; one that turns out to name another path is never finished."""
-    known = upload.file_path
-    yield head
+def _rest(held: bytes, chunks: Iterator[bytes], upload: Upload) -> Iterator[bytes]:
+    """Yield a file's bytes; what is wrong with a path that follows them is found out in time."""
+    yield held
     yield from chunks
-    if upload.file_path != known:
-        raise InvalidRequest(
-            "Invalid 'file_path': of a large file for this provider, send it before the file.",
-            param="file_path",
-        )
-    yield tail
+    name_of(upload)

@@ -23,9 +23,9 @@ from providers.errors import (
     FileNotFound,
     InvalidRequest,
 )
-from providers.multipart import form_of
 from providers.openai_json import creation, file_of, items, skew_s, snapshot
 from providers.replies import Reply
+from providers.uploading import send_file
 from providers.upstream import Upstream
 from providers.upstream_errors import UpstreamError, UpstreamRefused, UpstreamUnavailable
 
@@ -70,7 +70,7 @@ class OpenAI:
 
     def retrieve_container(self, container: Container) -> Snapshot:
         try:
-            found = snapshot(self._get(container, "").json())
+            found = snapshot(self._get(container, _path(container)).json())
         except UpstreamRefused as exc:
             if exc.status == 404 or _GONE.search(exc.message):
                 raise ContainerGone from exc
@@ -105,15 +105,13 @@ class OpenAI:
     def create_file(
         self, container: Container, upload: Upload, record: Callable[[Connection, File], None]
     ) -> File:
-        body, content_type = form_of(upload)
+        def path_of(sent: Json) -> str:
+            return _file_path(container, file_of(sent, container).id)
+
         with self._missing(container):
-            reply = self._upstream(container).send(
-                "POST",
-                f"{_path(container)}/files",
-                data=body,
-                headers={"Content-Type": content_type},
-            )
-            file = file_of(reply.json(), container)
+            upstream = self._upstream(container)
+            sent = send_file(upstream, f"{_path(container)}/files", upload, path_of)
+            file = file_of(sent, container)
         with self._database.write() as tx:
             record(tx, file)
         return file
@@ -142,7 +140,7 @@ class OpenAI:
             params["after"] = request.after
         with self._missing(container):
             try:
-                page = self._get(container, "/files", params=params).json()
+                page = self._get(container, f"{_path(container)}/files", params=params).json()
             except UpstreamRefused as exc:
                 if exc.status == 400 and request.after is not None and exc.param == "after":
                     raise UnknownCursor(request.after) from exc
@@ -161,10 +159,10 @@ class OpenAI:
         return Content(file.path, size, None, lambda _start, _stop: reply.chunks())
 
     def delete_file(self, container: Container, file_id: str) -> None:
-        path = f"{_path(container)}/files/{quote(file_id, safe='')}"
         try:
             with self._missing(container, FileNotFound(file_id, container.id)):
-                self._upstream(container).send("DELETE", path).confirm()
+                upstream = self._upstream(container)
+                upstream.send("DELETE", _file_path(container, file_id)).confirm()
         except FileNotFound as exc:
             refusal = exc.__cause__
             if not (isinstance(refusal, UpstreamRefused) and refusal.retried):
@@ -204,12 +202,12 @@ class OpenAI:
             raise UpstreamUnavailable("The container's deployment is not configured any more.")
         return account.upstream
 
-    def _get(self, container: Container, rest: str, **request: Any) -> Reply:
-        return self._upstream(container).send("GET", _path(container) + rest, **request)
+    def _get(self, container: Container, path: str, **request: Any) -> Reply:
+        return self._upstream(container).send("GET", path, **request)
 
     def _get_file(self, container: Container, file_id: str, rest: str) -> Reply:
         with self._missing(container, FileNotFound(file_id, container.id)):
-            return self._get(container, f"/files/{quote(file_id, safe='')}{rest}")
+            return self._get(container, _file_path(container, file_id) + rest)
 
     @contextmanager
     def _missing(self, container: Container, file: FileNotFound | None = None) -> Iterator[None]:
@@ -229,3 +227,7 @@ class OpenAI:
 
 def _path(container: Container) -> str:
     return f"/containers/{quote(container.id, safe='')}"
+
+
+def _file_path(container: Container, file_id: str) -> str:
+    return f"{_path(container)}/files/{quote(file_id, safe='')}"

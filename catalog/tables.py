@@ -119,6 +119,27 @@ idempotency_keys = sa.Table(
     sa.Index("idempotency_keys_by_age", "created_at"),
 )
 
+events = sa.Table(
+    "events",
+    metadata,
+    sa.Column("sequence", _Sequence, primary_key=True, autoincrement=True),
+    sa.Column("id", sa.Text, nullable=False, unique=True),
+    sa.Column("created_at", sa.BigInteger, nullable=False),
+    sa.Column("tenant", sa.Text, nullable=False),
+    sa.Column("actor", sa.Text, nullable=False),
+    sa.Column("address", sa.Text),
+    sa.Column("request_id", sa.Text),
+    sa.Column("request_type", sa.Text, nullable=False),
+    sa.Column("provider", sa.Text, nullable=False),
+    sa.Column("container_id", sa.Text, nullable=False),
+    sa.Column("file_id", sa.Text),
+    sa.Column("status", sa.Integer, nullable=False),
+    sa.Column("code", sa.Text),
+    sa.Index("events_by_container", "tenant", "container_id", "created_at", "sequence"),
+    sa.Index("events_by_age", "created_at"),
+    sqlite_autoincrement=True,
+)
+
 leases = sa.Table(
     "leases",
     metadata,

@@ -1,25 +1,33 @@
 """The shapes of answers, as the document has them."""
 
+import secrets
 import time
 from dataclasses import dataclass
 from functools import cached_property
 from types import TracebackType
 from typing import Self
 
+from sqlalchemy import Connection
+
 from catalog.containers import Container
+from catalog.events import Event
 from catalog.files import File
+from gateway.audit import Audit
+from gateway.errors import meaning
+from gateway.logs import request_id
 from providers.base import Json
-from providers.errors import BerthError
 from providers.exchange import Exchange, exchange
 
 DEFAULT_PROVIDER = "openai"
+ANONYMOUS = "anonymous"
 
 
 @dataclass(frozen=True)
 class Caller:
-    """Who calls, and what its headers ask for."""
+    """Who calls, from where, and what its headers ask for."""
 
     tenant: str
+    address: str | None = None
     idempotency_key: str | None = None
     deployment: str | None = None
     raw_request: bool = False
@@ -27,12 +35,26 @@ class Caller:
 
 
 class Call:
-    """One call of an operation: which it is, who serves it, and how long it takes."""
+    """One call of an operation: which it is, who serves it, how long it takes, and its event."""
 
-    def __init__(self, request_type: str, provider: str | None) -> None:
+    def __init__(
+        self,
+        request_type: str,
+        caller: Caller,
+        provider: str | None,
+        audit: Audit,
+        *,
+        container_id: str | None = None,
+        file_id: str | None = None,
+    ) -> None:
         self.request_type = request_type
         self.provider = provider or DEFAULT_PROVIDER
+        self.container_id = container_id
+        self.file_id = file_id
         self.exchange = Exchange()
+        self._caller = caller
+        self._audit = audit
+        self._recorded = False
         self._started = time.perf_counter()
 
     @cached_property
@@ -55,6 +77,12 @@ class Call:
             fields["model_deployment"] = deployment
         return fields
 
+    def record(self, tx: Connection, container_id: str, file_id: str | None = None) -> None:
+        """Record the event of this change in the transaction that makes it."""
+        self.container_id, self.file_id = container_id, file_id
+        self._audit.record(tx, self._event(container_id, 200, None))
+        self._recorded = True
+
     def __enter__(self) -> Self:
         self._token = exchange.set(self.exchange)
         return self
@@ -63,8 +91,28 @@ class Call:
         self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
     ) -> None:
         exchange.reset(self._token)
-        if isinstance(exc, BerthError):
-            exc.provider = self.provider
+        error = meaning(exc) if isinstance(exc, Exception) else None
+        if error is not None:
+            error.provider = self.provider
+        if self.container_id is not None and (error or not self._recorded):
+            status, code = (error.status, error.code) if error else (200, None)
+            self._audit.gather(self._event(self.container_id, status, code))
+
+    def _event(self, container_id: str, status: int, code: str | None) -> Event:
+        return Event(
+            id=f"evt_{secrets.token_hex(16)}",
+            created_at=self._audit.now(),
+            tenant=self._caller.tenant,
+            actor=ANONYMOUS,
+            address=self._caller.address,
+            request_id=request_id.get(),
+            request_type=self.request_type,
+            provider=self.provider,
+            container_id=container_id,
+            file_id=self.file_id,
+            status=status,
+            code=code,
+        )
 
 
 def container_body(container: Container, now: float) -> Json:
@@ -96,6 +144,11 @@ def file_body(file: File) -> Json:
         "created_at": file.created_at,
         "source": file.source,
     }
+
+
+def event_body(event: Event) -> Json:
+    """Return an event as clients see it."""
+    return {"object": "container.event", **event.__dict__}
 
 
 def list_body(data: list[Json], *, has_more: bool) -> Json:

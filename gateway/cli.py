@@ -5,12 +5,15 @@ import runpy
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
+import orjson
 
 from catalog.database import CatalogError
 from gateway import VERSION
+from gateway.answers import event_body
 from gateway.config import ProviderConfig
 from gateway.logs import log_settings
 from gateway.settings import Settings, SettingsError, load
@@ -84,6 +87,22 @@ def doctor() -> None:
         click.echo("No deployment is configured; all providers are hosted or off.")
     if any(problem for _, problem in checks):
         raise SystemExit(1)
+
+
+@main.group()
+def audit() -> None:
+    """What was done to containers."""
+
+
+@audit.command()
+@click.option("--tenant", help="Only what this tenant did.")
+@click.option("--since", type=click.DateTime(), help="Only what was done since then (UTC).")
+def export(tenant: str | None, since: datetime | None) -> None:
+    """Write all events as JSON lines, oldest first."""
+    start = since.replace(tzinfo=UTC).timestamp() if since else 0
+    with _gateway() as gateway:
+        for event in gateway.audit.export(tenant=tenant, since=start):
+            click.echo(orjson.dumps(event_body(event)))
 
 
 @contextmanager

@@ -46,7 +46,10 @@ def error_handler(document: Document) -> Handler:
     """Return the function that answers for exceptions."""
 
     async def handle(request: ConnexionRequest, exc: Exception) -> ConnexionResponse:
-        error = exc if isinstance(exc, BerthError) else _translate(exc, request, document)
+        if isinstance(exc, HTTPException):
+            error = _from_http(exc, request, document)
+        else:
+            error = meaning(exc)
         if isinstance(error, InternalError):
             logger.error("%s %s failed", request.method, request.url.path, exc_info=exc)
         if error.provider is None:
@@ -66,16 +69,16 @@ def _answer(error: BerthError, request_type: str | None) -> ConnexionResponse:
     return ConnexionResponse(error.status, "application/json", body=body, headers=headers)
 
 
-def _translate(exc: Exception, request: ConnexionRequest, document: Document) -> BerthError:
-    """Return what a foreign exception means to the client."""
+def meaning(exc: Exception) -> BerthError:
+    """Return what an exception of ours, or from under our services, means to the client."""
+    if isinstance(exc, BerthError):
+        return exc
     if isinstance(exc, UnknownCursor):
         return InvalidRequest(
             f"Invalid 'after': there is no '{exc}' in this list.",
             param="after",
             code="invalid_value",
         )
-    if isinstance(exc, HTTPException):
-        return _from_http(exc, request, document)
     if _is_full(exc):
         return StorageFull("There is no room left to store this.")
     if isinstance(exc, OperationalError) and "locked" in str(exc.orig):

@@ -41,7 +41,7 @@ class FileService(Operations):
         def wanted() -> str:
             return fingerprint(container_id, upload.filename, upload.file_path, content.hexdigest())
 
-        with self._creating(caller, provider) as (call, claim):
+        with self._creating(caller, container_id, provider) as (call, claim):
             if claim.answered:
                 upload.exhaust()
                 return _replayed(claim, wanted())
@@ -56,7 +56,7 @@ class FileService(Operations):
     ) -> FileAnswer:
         """Copy an existing file into the container, from a body that the document found valid."""
         wanted = fingerprint(container_id, spec)
-        with self._creating(caller, provider) as (call, claim):
+        with self._creating(caller, container_id, provider) as (call, claim):
             if claim.answered:
                 return _replayed(claim, wanted)
             with self._serving(call, caller, container_id, provider) as (container, backend):
@@ -69,7 +69,7 @@ class FileService(Operations):
     ) -> Json:
         """Return a page of the container's files. Raises UnknownCursor."""
         with (
-            Call("container_file_list", provider) as call,
+            self._call("container_file_list", caller, provider, container_id) as call,
             self._serving(call, caller, container_id, provider) as (container, backend),
         ):
             page = backend.list_files(container, request)
@@ -81,7 +81,7 @@ class FileService(Operations):
     ) -> FileAnswer:
         """Return the file's record."""
         with (
-            Call("container_file_retrieve", provider) as call,
+            self._call("container_file_retrieve", caller, provider, container_id, file_id) as call,
             self._serving(call, caller, container_id, provider) as (container, backend),
         ):
             file = backend.retrieve_file(container, file_id)
@@ -92,7 +92,7 @@ class FileService(Operations):
     ) -> Content:
         """Return the file's path and a way to its bytes."""
         with (
-            Call("container_file_content", provider) as call,
+            self._call("container_file_content", caller, provider, container_id, file_id) as call,
             self._serving(call, caller, container_id, provider) as (container, backend),
         ):
             return backend.read_file(container, file_id)
@@ -102,17 +102,21 @@ class FileService(Operations):
     ) -> Json:
         """Delete the file."""
         with (
-            Call("container_file_delete", provider) as call,
+            self._call("container_file_delete", caller, provider, container_id, file_id) as call,
             self._serving(call, caller, container_id, provider) as (container, backend),
         ):
-            backend.delete_file(container, file_id)
+            backend.delete_file(
+                container, file_id, lambda tx: call.record(tx, container.id, file_id)
+            )
             body = deleted_body("container.file", file_id)
             return self._answer(call, caller, body, container.backend, container.deployment)
 
     @contextmanager
-    def _creating(self, caller: Caller, provider: str | None) -> Iterator[tuple[Call, Claim]]:
+    def _creating(
+        self, caller: Caller, container_id: str, provider: str | None
+    ) -> Iterator[tuple[Call, Claim]]:
         with (
-            Call("container_file_create", provider) as call,
+            self._call("container_file_create", caller, provider, container_id) as call,
             self._keys.claim(caller.tenant, call.request_type, caller.idempotency_key) as claim,
         ):
             yield call, claim
@@ -143,6 +147,7 @@ class FileService(Operations):
         def record(tx: Connection, file: File) -> None:
             self._lookup.keep_alive(tx, container)
             answer = self._file_answer(call, caller, container, file)
+            call.record(tx, container.id, file.id)
             claim.record(tx, wanted(), {**answer, "sha256": file.sha256})
 
         return record

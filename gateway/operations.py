@@ -9,6 +9,7 @@ from catalog.containers import Container
 from catalog.database import Database
 from catalog.intents import Intent
 from gateway.answers import Call, Caller
+from gateway.audit import Audit
 from gateway.idempotency import IdempotencyKeys
 from gateway.lookup import Lookup
 from gateway.registry import Registry
@@ -25,14 +26,33 @@ class Operations:
         database: Database,
         registry: Registry,
         lookup: Lookup,
+        audit: Audit,
         *,
         clock: Callable[[], float],
     ) -> None:
         self._database = database
         self._registry = registry
         self._lookup = lookup
+        self._audit = audit
         self._clock = clock
         self._keys = IdempotencyKeys(database, clock=clock)
+
+    def _call(
+        self,
+        request_type: str,
+        caller: Caller,
+        provider: str | None,
+        container_id: str | None = None,
+        file_id: str | None = None,
+    ) -> Call:
+        return Call(
+            request_type,
+            caller,
+            provider,
+            self._audit,
+            container_id=container_id,
+            file_id=file_id,
+        )
 
     def _answer(
         self, call: Call, caller: Caller, body: Json, backend: str, deployment: str | None = None

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 from sqlalchemy import Connection
 
-from catalog import containers, intents
+from catalog import containers, events, intents
 from catalog.containers import Container
 from catalog.pages import PageRequest
-from gateway.answers import Call, Caller, container_body, deleted_body, list_body
+from gateway.answers import Caller, container_body, deleted_body, event_body, list_body
 from gateway.idempotency import fingerprint
 from gateway.operations import Operations
 from providers.base import Json, Provider, Snapshot
@@ -19,7 +19,7 @@ class ContainerService(Operations):
 
     def create_container(self, caller: Caller, spec: Json) -> Json:
         """Create a container from a body that the document found valid."""
-        with Call("container_create", spec.get("provider")) as call:
+        with self._call("container_create", caller, spec.get("provider")) as call:
             wanted = fingerprint(call.provider, spec)
             key = caller.idempotency_key
             with self._keys.claim(caller.tenant, call.request_type, key) as claim:
@@ -38,6 +38,7 @@ class ContainerService(Operations):
                     with self._database.write() as tx:
                         containers.insert(tx, container)
                         intents.delete(tx, marker)
+                        call.record(tx, container.id)
                         claim.record(tx, wanted, answer)
                 return answer
 
@@ -45,7 +46,7 @@ class ContainerService(Operations):
         self, caller: Caller, provider: str, request: PageRequest, *, name: str | None = None
     ) -> Json:
         """Return a page of the tenant's containers at a provider. Raises UnknownCursor."""
-        with Call("container_list", provider) as call:
+        with self._call("container_list", caller, provider) as call:
             now = self._clock()
             kept_since = self._lookup.kept_since()
             with self._database.read() as tx:
@@ -60,7 +61,7 @@ class ContainerService(Operations):
         self, caller: Caller, container_id: str, provider: str | None = None
     ) -> Json:
         """Return the container and count this as activity; an expired one stays as it was."""
-        with Call("container_retrieve", provider) as call:
+        with self._call("container_retrieve", caller, provider, container_id) as call:
             container = self._lookup.visible(call, caller.tenant, container_id, provider)
             if not container.expired(self._clock()):
                 container = self._refreshed(container)
@@ -71,17 +72,39 @@ class ContainerService(Operations):
         self, caller: Caller, container_id: str, provider: str | None = None
     ) -> Json:
         """Delete the container and its files."""
-        with Call("container_delete", provider) as call:
+        with self._call("container_delete", caller, provider, container_id) as call:
             container = self._lookup.alive(call, caller.tenant, container_id, provider)
 
             def record(tx: Connection) -> None:
                 if not containers.mark_deleted(tx, container.id, self._clock()):
                     raise ContainerNotFound(container.id)
+                call.record(tx, container.id)
 
             with self._noticing_the_end(container):
                 self._registry.of(container).delete_container(container, record)
             body = deleted_body("container", container.id)
             return self._answer(call, caller, body, container.backend, container.deployment)
+
+    def list_events(
+        self,
+        caller: Caller,
+        container_id: str,
+        request: PageRequest,
+        provider: str | None = None,
+    ) -> Json:
+        """Return a page of what was done to a container, also after its end.
+
+        Raises ContainerNotFound and UnknownCursor.
+        """
+        self._audit.flush()
+        with self._call("container_event_list", caller, provider) as call:
+            with self._database.read() as tx:
+                page = events.select_events(tx, caller.tenant, container_id, provider, request)
+            if page is None:
+                raise ContainerNotFound(container_id)
+            call.provider = page.items[0].provider if page.items else call.provider
+            body = list_body([event_body(event) for event in page.items], has_more=page.has_more)
+            return self._answer(call, caller, body, self._registry.for_new(call.provider).backend)
 
     def _refreshed(self, container: Container) -> Container:
         """Return the container as its backend knows it now, and remember that."""

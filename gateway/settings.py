@@ -42,6 +42,7 @@ class Settings(BaseSettings):
     max_json_bytes: Annotated[int, Field(ge=1024)] = 1024**2
     max_expires_minutes: Annotated[int, Field(ge=1, le=5_256_000)] = 43_200
     expired_retention_hours: Annotated[float, Field(ge=0, le=87_600)] = 168
+    audit_retention_days: Annotated[float, Field(ge=0, le=36_500)] = 90
     orphan_grace_s: Annotated[float, Field(ge=0)] = 3600
     sweep_interval_s: Annotated[float, Field(gt=0, le=30)] = 10
     idle_timeout_s: Annotated[float, Field(gt=0)] = 60

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from blobs.directory import BlobDirectory
 from catalog.database import Database
+from gateway.audit import FLUSH_S, Audit
 from gateway.config import ProviderConfig
 from gateway.file_service import FileService
 from gateway.lookup import Lookup
@@ -32,6 +33,7 @@ OPERATIONS = [
     "container_file_retrieve",
     "container_file_content",
     "container_file_delete",
+    "container_event_list",
 ]
 FIELDS = [
     "name",
@@ -70,11 +72,16 @@ class Gateway:
         )
         retention_s = settings.expired_retention_hours * 3600
         lookup = Lookup(self._database, retention_s=retention_s, clock=clock)
-        self.containers = ContainerService(self._database, self.registry, lookup, clock=clock)
-        self.files = FileService(self._database, self.registry, lookup, clock=clock)
+        self.audit = Audit(self._database, clock=clock)
+        parts = (self._database, self.registry, lookup, self.audit)
+        self.containers = ContainerService(*parts, clock=clock)
+        self.files = FileService(*parts, clock=clock)
         self.reconciler = Reconciler(self._database, self.registry, clock=clock)
         self.sweeper = Sweeper(self._database, self._blobs, settings, clock=clock)
-        self._periodic = [Periodic("sweeper", settings.sweep_interval_s, self.sweeper.sweep)]
+        self._periodic = [
+            Periodic("sweeper", settings.sweep_interval_s, self.sweeper.sweep),
+            Periodic("audit", FLUSH_S, self.audit.flush),
+        ]
         if self.registry.native:
             work = self.reconciler.reconcile
             self._periodic.append(Periodic("reconciler", RECONCILE_S, work))
@@ -93,7 +100,8 @@ class Gateway:
         self.close()
 
     def close(self) -> None:
-        """Close the catalog."""
+        """Record what is left to record, and close the catalog."""
+        self.audit.flush()
         self._database.close()
 
     def receive_upload(self, stream: IO[bytes], content_type: str) -> MultipartUpload:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Collection
 
 from blobs.directory import BlobDirectory
-from catalog import containers, files, idempotency, leases
+from catalog import containers, events, files, idempotency, leases
 from catalog.database import Database
 from gateway.idempotency import KEPT_S
 from gateway.settings import Settings
@@ -122,3 +122,4 @@ class Sweeper:
             files.purge(tx, kept_since=now - TOMBSTONE_S)
             containers.purge(tx, kept_since=now - max(retention_s, TOMBSTONE_S))
             idempotency.purge(tx, kept_since=now - KEPT_S)
+            events.purge(tx, kept_since=now - self._settings.audit_retention_days * 24 * 3600)

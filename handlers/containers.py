@@ -1,4 +1,4 @@
-"""Containers: create, list, retrieve, delete."""
+"""Containers: create, list, retrieve, delete; and what was done to them."""
 
 from typing import Literal
 
@@ -25,6 +25,18 @@ def list_containers(
 
 def retrieve_container(container_id: str, provider: str | None = None) -> Json:
     return gateway().containers.retrieve_container(caller(), container_id, provider)
+
+
+def list_container_events(
+    container_id: str,
+    provider: str | None = None,
+    *,
+    limit: int,
+    order: Literal["asc", "desc"],
+    after: str | None = None,
+) -> Json:
+    page = PageRequest(limit, order, after)
+    return gateway().containers.list_events(caller(), container_id, page, provider)
 
 
 def delete_container(container_id: str, provider: str | None = None) -> Json:

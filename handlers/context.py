@@ -18,6 +18,7 @@ def caller() -> Caller:
     headers, raw = request.headers, gateway().settings.allow_raw
     return Caller(
         tenant="default",
+        address=request.remote_addr,
         idempotency_key=headers.get("Idempotency-Key"),
         deployment=headers.get("x-berth-deployment") or headers.get("x-bf-api-key"),
         raw_request=raw and headers.get("x-bf-send-back-raw-request") == "true",

@@ -115,5 +115,7 @@ class Provider(Protocol):
     def read_file(self, container: Container, file_id: str) -> Content:
         """Return the file's record and a way to its bytes. Raises FileNotFound."""
 
-    def delete_file(self, container: Container, file_id: str) -> None:
-        """Delete the file. Raises FileNotFound."""
+    def delete_file(
+        self, container: Container, file_id: str, record: Callable[[Connection], None]
+    ) -> None:
+        """Delete the file, calling `record` in the transaction. Raises FileNotFound."""

@@ -158,7 +158,9 @@ class OpenAI:
         size = int(length) if length.isdecimal() else None
         return Content(file.path, size, None, lambda _start, _stop: reply.chunks())
 
-    def delete_file(self, container: Container, file_id: str) -> None:
+    def delete_file(
+        self, container: Container, file_id: str, record: Callable[[Connection], None]
+    ) -> None:
         try:
             with self._missing(container, FileNotFound(file_id, container.id)):
                 upstream = self._upstream(container)
@@ -167,6 +169,8 @@ class OpenAI:
             refusal = exc.__cause__
             if not (isinstance(refusal, UpstreamRefused) and refusal.retried):
                 raise  # else the first try, whose answer was lost, deleted it
+        with self._database.write() as tx:
+            record(tx)
 
     def delete_marked(self, deployment: str, container_id: str) -> None:
         """Delete a container that nobody was told of."""

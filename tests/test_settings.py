@@ -59,6 +59,9 @@ SETTINGS = {
         {"0": 0.0, "0.5": 0.5, "87600": 87_600.0},
         ("-1", "87601", "nan", "inf", "1d", ""),
     ),
+    "audit_retention_days": Setting(
+        "BERTH_AUDIT_RETENTION_DAYS", 90, {"0": 0.0, "0.5": 0.5}, ("-1", "nan", "1d", "")
+    ),
     "orphan_grace_s": Setting(
         "BERTH_ORPHAN_GRACE_S", 3600, {"0": 0.0, "0.5": 0.5}, ("-1", "nan", "1h", "")
     ),

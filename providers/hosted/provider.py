@@ -123,11 +123,14 @@ class Hosted:
 
         return Content(file.path, size, sha256, read)
 
-    def delete_file(self, container: Container, file_id: str) -> None:
+    def delete_file(
+        self, container: Container, file_id: str, record: Callable[[Connection], None]
+    ) -> None:
         with self._database.write() as tx:
             blob = files.mark_deleted(tx, container.id, file_id, self._clock())
-        if blob is None:
-            raise FileNotFound(file_id, container.id)
+            if blob is None:
+                raise FileNotFound(file_id, container.id)
+            record(tx)
         self._blobs.delete(blob)
 
     def _new_file(self, container: Container, path: str, blob: NewBlob) -> File:

@@ -15,6 +15,7 @@ from catalog.containers import Container
 from catalog.database import Database
 from catalog.files import File
 from gateway.answers import Caller
+from gateway.audit import Audit
 from gateway.lookup import Lookup
 from gateway.registry import Registry
 from gateway.service import ContainerService, refreshed
@@ -103,7 +104,8 @@ class ProviderContract(WritingContract, ReadingContract):
         clock: Clock,
     ) -> None:
         lookup = Lookup(database, retention_s=0, clock=clock)
-        service = ContainerService(database, registry, lookup, clock=clock)
+        audit = Audit(database, clock=clock)
+        service = ContainerService(database, registry, lookup, audit, clock=clock)
         for what in refuses:
             with pytest.raises(BerthError) as refused:
                 service.create_container(CALLER, {"provider": name, "name": "n", **CREATES[what]})

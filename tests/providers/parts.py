@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy import Connection
 
 from catalog import leases
 from catalog.containers import Container
@@ -74,3 +75,7 @@ def read_all(provider: Provider, container: Container, file: File) -> bytes:
 
 class Refused(Exception):
     """The caller of a provider does not want the change after all."""
+
+
+def unrecorded(_tx: Connection) -> None:
+    """Record nothing of a change."""

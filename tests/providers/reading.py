@@ -1,7 +1,7 @@
 """What every provider promises of files that are there, and of those that are not."""
 
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 
@@ -11,9 +11,14 @@ from catalog.pages import PageRequest, UnknownCursor
 from providers.base import Provider
 from providers.errors import FileNotFound
 from tests.providers.conftest import NewContainer
-from tests.providers.parts import ALL, Records, Sent
+from tests.providers.parts import ALL, Records, Sent, unrecorded
 
 Order = Literal["asc", "desc"]
+
+by_each_method = pytest.mark.parametrize(
+    ("method", "more"),
+    [("retrieve_file", []), ("read_file", []), ("delete_file", [unrecorded])],
+)
 
 
 class ReadingContract:
@@ -61,7 +66,7 @@ class ReadingContract:
     def test_a_page_can_begin_after_a_deleted_file(
         self, provider: Provider, container: Container, five: list[File]
     ) -> None:
-        provider.delete_file(container, five[1].id)
+        provider.delete_file(container, five[1].id, unrecorded)
         request = PageRequest(order="asc", after=five[1].id)
 
         assert provider.list_files(container, request).items == five[2:]
@@ -78,19 +83,24 @@ class ReadingContract:
         with pytest.raises(UnknownCursor):
             provider.list_files(new_container(), PageRequest(after=file.id))
 
-    @pytest.mark.parametrize("method", ["retrieve_file", "read_file", "delete_file"])
+    @by_each_method
     def test_an_unknown_file_is_not_found(
-        self, provider: Provider, container: Container, method: str
+        self, provider: Provider, container: Container, method: str, more: list[Any]
     ) -> None:
         with pytest.raises(FileNotFound, match="cfile_unknown not found on container"):
-            getattr(provider, method)(container, "cfile_unknown")
+            getattr(provider, method)(container, "cfile_unknown", *more)
 
-    @pytest.mark.parametrize("method", ["retrieve_file", "read_file", "delete_file"])
+    @by_each_method
     def test_a_file_is_found_in_its_own_container_only(
-        self, provider: Provider, new_container: NewContainer, file: File, method: str
+        self,
+        provider: Provider,
+        new_container: NewContainer,
+        file: File,
+        method: str,
+        more: list[Any],
     ) -> None:
         with pytest.raises(FileNotFound):
-            getattr(provider, method)(new_container(), file.id)
+            getattr(provider, method)(new_container(), file.id, *more)
 
     @pytest.mark.parametrize(("start", "stop"), [(0, 1), (2, 5), (6, 7), (0, 7), (3, 3)])
     def test_a_part_of_a_file_can_be_read_where_the_hash_is_known(
@@ -113,7 +123,7 @@ class ReadingContract:
     def test_a_deleted_file_is_gone(
         self, provider: Provider, container: Container, five: list[File]
     ) -> None:
-        provider.delete_file(container, five[2].id)
+        provider.delete_file(container, five[2].id, unrecorded)
 
         assert provider.list_files(container, ALL).items == [*five[:2], *five[3:]]
         with pytest.raises(FileNotFound):
@@ -122,7 +132,7 @@ class ReadingContract:
     def test_a_file_is_deleted_once(
         self, provider: Provider, container: Container, file: File
     ) -> None:
-        provider.delete_file(container, file.id)
+        provider.delete_file(container, file.id, unrecorded)
 
         with pytest.raises(FileNotFound):
-            provider.delete_file(container, file.id)
+            provider.delete_file(container, file.id, unrecorded)

@@ -16,7 +16,7 @@ from providers.base import Provider
 from providers.errors import IdempotencyKeyInUse
 from tests.conftest import Clock
 from tests.providers.contract import ProviderContract
-from tests.providers.parts import Records, Refused, Sent
+from tests.providers.parts import Records, Refused, Sent, unrecorded
 from tests.providers.together import TogetherContract
 
 
@@ -81,7 +81,7 @@ class TestBlobs:
     def test_a_deleted_files_bytes_are_removed_at_once(
         self, provider: Provider, container: Container, root: Path, file: File
     ) -> None:
-        provider.delete_file(container, file.id)
+        provider.delete_file(container, file.id, unrecorded)
 
         assert stored(root) == []
 

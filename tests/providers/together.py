@@ -8,7 +8,7 @@ from catalog.containers import Container
 from catalog.files import File
 from providers.base import Provider
 from providers.errors import FileNotFound
-from tests.providers.parts import ALL, Records, Refused, Sent, read_all
+from tests.providers.parts import ALL, Records, Refused, Sent, read_all, unrecorded
 
 
 class TogetherContract:
@@ -57,7 +57,7 @@ class TogetherContract:
         self, provider: Provider, container: Container, file: File
     ) -> None:
         content = provider.read_file(container, file.id)
-        provider.delete_file(container, file.id)
+        provider.delete_file(container, file.id, unrecorded)
 
         with pytest.raises(FileNotFound):
             content.read(0, 7)

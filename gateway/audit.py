@@ -1,0 +1,57 @@
+"""The events of a process: who did what to which container, from where, and with which answer.
+
+The event of a change is recorded in the transaction that makes the change. Those of reads and of
+refusals are gathered and recorded together: a process that is killed loses at most `FLUSH_S` of
+them.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+
+from sqlalchemy import Connection
+
+from catalog import events
+from catalog.database import Database
+from catalog.events import Event
+
+FLUSH_S = 0.5
+FLUSH_AT = 500
+
+
+class Audit:
+    """Keeps events. Any thread may call it."""
+
+    def __init__(self, database: Database, *, clock: Callable[[], float]) -> None:
+        self._database = database
+        self._clock = clock
+        self._gathered: list[Event] = []
+        self._lock = threading.Lock()
+
+    def now(self) -> int:
+        """Return the time that an event of now has, in unix seconds."""
+        return int(self._clock())
+
+    def record(self, tx: Connection, event: Event) -> None:
+        """Record the event of a change together with the change."""
+        events.insert(tx, [event])
+
+    def gather(self, event: Event) -> None:
+        """Record an event soon."""
+        with self._lock:
+            self._gathered.append(event)
+            enough = len(self._gathered) >= FLUSH_AT
+        if enough:
+            self.flush()
+
+    def flush(self) -> None:
+        """Record what was gathered."""
+        with self._lock:
+            gathered, self._gathered = self._gathered, []
+        if gathered:
+            with self._database.write() as tx:
+                events.insert(tx, gathered)
+
+    def export(self, *, tenant: str | None, since: float) -> Iterator[Event]:
+        """Yield all events since a time in unix seconds, oldest first."""
+        with self._database.read() as tx:
+            yield from events.export(tx, tenant=tenant, since=since)

@@ -1,7 +1,7 @@
 """Rows of containers. Functions take a transaction; whether one is expired depends on `now`."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import sqlalchemy as sa
@@ -62,12 +62,13 @@ def find(
     tx: sa.Connection, tenant: str, container_id: str, *, provider: str | None, kept_since: float
 ) -> Container | None:
     """Return a container that is alive, or that expired after `kept_since`."""
-    query = sa.select(*_columns).where(
-        _is(tenant, container_id, provider),
-        containers.c.deleted_at.is_(None),
-        containers.c.expires_at > kept_since,
-    )
-    return _first(tx.execute(query))
+    row = tx.execute(_by_id, {"id": container_id}).first()
+    container = Container(*row) if row is not None else None
+    if container is None or container.deleted_at is not None or container.tenant != tenant:
+        return None
+    lives = container.backend == "native" and container.ended_at is None
+    shown = lives or container.expires_at > kept_since
+    return container if shown and provider in {None, container.provider} else None
 
 
 def select_containers(
@@ -137,11 +138,11 @@ def end_native(tx: sa.Connection, container_id: str, now: float) -> None:
 
 def refresh(tx: sa.Connection, container: Container) -> None:
     """Store what the provider says of a container that has not ended."""
-    fields = ("last_active_at", "expires_at", "expires_minutes", "memory_limit", "network_policy")
+    told = ("last_active_at", "expires_at", "expires_minutes", "memory_limit", "network_policy")
     tx.execute(
         sa.update(containers)
         .where(containers.c.id == container.id, containers.c.ended_at.is_(None))
-        .values({field: getattr(container, field) for field in fields})
+        .values({field: getattr(container, field) for field in told})
     )
 
 
@@ -170,7 +171,9 @@ def purge(tx: sa.Connection, *, kept_since: float) -> None:
     )
 
 
-_columns = [column for column in containers.c if column.name != "sequence"]
+_columns = [containers.c[field.name] for field in fields(Container)]
+_by_id = sa.select(*_columns).where(containers.c.id == sa.bindparam("id"))
+"""Made once: to make a query costs more than to run it."""
 
 
 def _is(tenant: str, container_id: str, provider: str | None) -> sa.ColumnElement[bool]:

@@ -1,11 +1,15 @@
 """Opens the catalog's database and hands out its transactions."""
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from sqlite3 import Connection as SQLiteConnection
+from sqlite3 import OperationalError
 from typing import Any
 
+import orjson
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
@@ -21,22 +25,20 @@ class CatalogError(Exception):
 class Database:
     """One SQLite database in WAL mode, shared by all threads and processes that open it.
 
-    Every commit is synced to disk before it returns: an answer promises what it says.
+    Threads of one process take turns at writing: SQLite would let each of them sleep and try again.
     """
 
     def __init__(self, path: Path, *, connections: int = 64) -> None:
         self._path = path
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._engine = sa.create_engine(
-            f"sqlite:///{path}",
-            pool_size=connections,
-            max_overflow=0,
-            hide_parameters=True,  # an error's text is logged, and these are what clients sent
-            connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False},
-        )
-        sa.event.listen(self._engine, "connect", _configure)
-        sa.event.listen(self._engine, "begin", _begin)
+        self._engine = _engine(path, connections, synchronous="FULL")
         self._writer = self._engine.execution_options(begin="BEGIN IMMEDIATE")
+        self._looker = self._engine.execution_options(begin=None)
+        # Only one thread at a time writes, so its second kind of connection is one.
+        self._relaxed = _engine(path, 1, synchronous="NORMAL").execution_options(
+            begin="BEGIN IMMEDIATE"
+        )
+        self._turn = threading.Lock()
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
@@ -45,10 +47,35 @@ class Database:
             yield tx
 
     @contextmanager
+    def look(self) -> Iterator[sa.Connection]:
+        """Run the block's one query, without a transaction around it."""
+        with self._looker.connect() as connection:
+            yield connection
+
+    @contextmanager
     def write(self) -> Iterator[sa.Connection]:
         """Run the block as the only writer; commit it durably, or not at all when it raises."""
-        with self._writer.begin() as tx:
+        with self._taking_turns(), self._writer.begin() as tx:
             yield tx
+
+    @contextmanager
+    def note(self) -> Iterator[sa.Connection]:
+        """Write what no answer promises: all processes see it at once, a power cut may undo it.
+
+        The next durable write, or a checkpoint, makes it durable too.
+        """
+        with self._taking_turns(), self._relaxed.begin() as tx:
+            yield tx
+
+    @contextmanager
+    def _taking_turns(self) -> Iterator[None]:
+        if not self._turn.acquire(timeout=BUSY_TIMEOUT_S):
+            locked = OperationalError("database is locked")  # as SQLite says it of other processes
+            raise sa.exc.OperationalError("BEGIN IMMEDIATE", None, locked)
+        try:
+            yield
+        finally:
+            self._turn.release()
 
     def migrate(self) -> None:
         """Bring the tables to the newest version; a second process waits and finds it done.
@@ -68,14 +95,36 @@ class Database:
     def close(self) -> None:
         """Close all connections."""
         self._engine.dispose()
+        self._relaxed.dispose()
 
 
-def _configure(connection: SQLiteConnection, _record: Any) -> None:
+def _engine(path: Path, connections: int, *, synchronous: str) -> sa.Engine:
+    engine = sa.create_engine(
+        f"sqlite:///{path}",
+        pool_size=connections,
+        max_overflow=0,
+        pool_use_lifo=True,  # so that what one thread can do opens one connection
+        json_serializer=_dumps,
+        json_deserializer=orjson.loads,
+        hide_parameters=True,  # an error's text is logged, and these are what clients sent
+        connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False},
+    )
+    sa.event.listen(engine, "connect", partial(_configure, synchronous))
+    sa.event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _dumps(value: Any) -> str:
+    return orjson.dumps(value).decode()
+
+
+def _configure(synchronous: str, connection: SQLiteConnection, _record: Any) -> None:
     connection.isolation_level = None  # SQLAlchemy's "begin" event starts transactions instead
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+    for pragma in ("journal_mode=WAL", f"synchronous={synchronous}", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
 
 
 def _begin(connection: sa.Connection) -> None:
     begin = connection.get_execution_options().get("begin", "BEGIN")
-    connection.exec_driver_sql(begin)
+    if begin is not None:
+        connection.exec_driver_sql(begin)

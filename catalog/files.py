@@ -1,7 +1,7 @@
 """Rows of the files that Berth itself keeps. Functions take a transaction."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import sqlalchemy as sa
@@ -41,9 +41,8 @@ def replace(tx: sa.Connection, file: File, now: float) -> str | None:
 
 def find(tx: sa.Connection, container_id: str, file_id: str) -> File | None:
     """Return the file, unless it is not there or no longer."""
-    query = sa.select(*_columns).where(_is(container_id, file_id))
-    row = tx.execute(query).mappings().first()
-    return _record(row) if row is not None else None
+    row = tx.execute(_by_id, {"id": file_id, "container_id": container_id}).first()
+    return File(*row) if row is not None else None
 
 
 def select_files(tx: sa.Connection, container_id: str, request: PageRequest) -> Page[File]:
@@ -111,8 +110,13 @@ def purge(tx: sa.Connection, *, kept_since: float) -> None:
     )
 
 
-_columns = [column for column in files.c if column.name not in {"sequence", "deleted_at"}]
+_columns = [files.c[field.name] for field in fields(File)]
 _present = files.c.deleted_at.is_(None)
+_by_id = sa.select(*_columns).where(
+    files.c.id == sa.bindparam("id"),
+    files.c.container_id == sa.bindparam("container_id"),
+    _present,
+)
 
 
 def _is(container_id: str, file_id: str) -> sa.ColumnElement[bool]:

@@ -10,6 +10,9 @@ from catalog.database import Database
 from gateway.answers import Call
 from providers.errors import ContainerExpired, ContainerNotFound
 
+TOUCH_S = 1.0
+"""How old the recorded activity of a container may get before it is recorded anew."""
+
 
 class Lookup:
     """Looks containers up for a tenant. Every find of a living one counts as activity."""
@@ -29,12 +32,13 @@ class Lookup:
         self, call: Call, tenant: str, container_id: str, provider: str | None
     ) -> Container:
         """Return a container that is alive or still shown. Raises ContainerNotFound."""
-        with self._database.write() as tx:
-            container = containers.touch(
-                tx, tenant, container_id, provider=provider, now=self._clock()
-            ) or containers.find(
-                tx, tenant, container_id, provider=provider, kept_since=self.kept_since()
-            )
+        container = self._find(tenant, container_id, provider)
+        if container is not None and self._is_idle(container):
+            with self._database.note() as tx:
+                touched = containers.touch(
+                    tx, tenant, container_id, provider=provider, now=self._clock()
+                )
+            container = touched or self._find(tenant, container_id, provider)
         if container is None:
             raise ContainerNotFound(container_id)
         call.provider = container.provider
@@ -55,3 +59,14 @@ class Lookup:
                 tx, container.tenant, container.id, provider=None, kept_since=self.kept_since()
             )
             raise ContainerExpired if shown else ContainerNotFound(container.id)
+
+    def _find(self, tenant: str, container_id: str, provider: str | None) -> Container | None:
+        with self._database.look() as tx:
+            return containers.find(
+                tx, tenant, container_id, provider=provider, kept_since=self.kept_since()
+            )
+
+    def _is_idle(self, container: Container) -> bool:
+        """Tell whether the container lives and its last activity is not that of just now."""
+        now = self._clock()
+        return not container.expired(now) and abs(now - container.last_active_at) >= TOUCH_S

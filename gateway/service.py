@@ -115,10 +115,11 @@ class ContainerService(Operations):
                 snapshot = self._registry.of(container).retrieve_container(container)
         except ContainerExpired:
             return replace(container, ended_at=self._clock())
-        container = refreshed(container, snapshot)
-        with self._database.write() as tx:
-            containers.refresh(tx, container)
-        return container
+        told = refreshed(container, snapshot)
+        if told != container:
+            with self._database.note() as tx:
+                containers.refresh(tx, told)
+        return told
 
 
 def new_container(

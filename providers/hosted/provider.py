@@ -104,7 +104,7 @@ class Hosted:
             return files.select_files(tx, container.id, request)
 
     def retrieve_file(self, container: Container, file_id: str) -> File:
-        with self._database.read() as tx:
+        with self._database.look() as tx:
             file = files.find(tx, container.id, file_id)
         if file is None:
             raise FileNotFound(file_id, container.id)

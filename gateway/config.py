@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import yaml
 from pydantic import (
@@ -72,6 +72,19 @@ def _url(value: str) -> str:
     return value.rstrip("/")
 
 
+def _proxy(secret: SecretStr) -> SecretStr:
+    """Check a URL that may have a user and a password."""
+    value = secret.get_secret_value()
+    if not _has_host(value) or urlsplit(value).path not in {"", "/"}:
+        raise ValueError("must be an http or https URL of a host alone")
+    if not re.fullmatch(r"[!-~]+", unquote(value)):
+        raise ValueError("must have visible ASCII characters only")
+    return secret
+
+
+Proxy = Annotated[SecretStr, BeforeValidator(_resolve), AfterValidator(_proxy)]
+
+
 class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
@@ -102,15 +115,8 @@ class Network(_Model):
     idle_timeout_s: Annotated[float, Field(gt=0, le=3600)] = 60
     total_timeout_s: Annotated[float, Field(gt=0, le=86_400)] = 600
     max_retries: Annotated[int, Field(ge=0, le=10)] = 2
-    proxy: str | None = None
+    proxy: Proxy | None = None
     ca_bundle: FilePath | None = None
-
-    @field_validator("proxy")
-    @classmethod
-    def _check_proxy(cls, value: str | None) -> str | None:
-        if value is not None and not _has_host(value):
-            raise ValueError("must be an http or https URL")
-        return value
 
 
 class ProviderConfig(_Model):

@@ -89,7 +89,7 @@ def _upstream(name: str, config: ProviderConfig, deployment: Deployment, threads
             max_retries=network.max_retries,
         ),
         connections=threads,
-        proxy=network.proxy,
+        proxy=network.proxy.get_secret_value() if network.proxy else None,
         ca_bundle=str(network.ca_bundle) if network.ca_bundle else None,
     )
 

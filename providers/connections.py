@@ -8,27 +8,38 @@ import socket
 import time
 from contextvars import ContextVar
 from functools import partial
-from http.client import HTTPResponse
+from http.client import HTTPException, HTTPResponse
 from http.cookiejar import DefaultCookiePolicy
+from ssl import SSLError
 from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import ProxyError
 
 call_deadline: ContextVar[float] = ContextVar("call_deadline")
 """When the call that this thread is about to send has to end, by `time.monotonic`."""
 
 
 class Session(requests.Session):
-    """Follows no redirect, keeps no cookie, and takes nothing from the environment."""
+    """Follows no redirect, keeps no cookie, and takes nothing from the environment.
 
-    def __init__(self, *, connections: int, idle_timeout_s: float) -> None:
+    `proxy` is the URL of an HTTP proxy, with its credentials if it wants any.
+    """
+
+    def __init__(self, *, connections: int, idle_timeout_s: float, proxy: str | None) -> None:
         super().__init__()
         self.trust_env = False
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        self._adapter = _adapter(connections, idle_timeout_s)
+        self._adapter = HTTPAdapter(pool_maxsize=connections)
+        self._managers: list[PoolManager] = [self._adapter.poolmanager]
+        if proxy is not None:
+            self.proxies = {"http": proxy, "https": proxy}
+            self._managers.append(self._adapter.proxy_manager_for(proxy))
+        for manager in self._managers:
+            manager.pool_classes_by_scheme = _patient_pools(idle_timeout_s)
         self.mount("http://", self._adapter)
         self.mount("https://", self._adapter)
 
@@ -37,9 +48,9 @@ class Session(requests.Session):
 
     def close(self) -> None:
         """Close all connections that are not in use; urllib3 leaves that to the garbage."""
-        pools = self._adapter.poolmanager.pools
-        for key in pools.keys():  # noqa: SIM118  # it cannot be iterated over
-            pools[key].close()
+        for manager in self._managers:
+            for key in manager.pools.keys():  # noqa: SIM118  # it cannot be iterated over
+                manager.pools[key].close()
         super().close()
 
 
@@ -79,23 +90,27 @@ class _Response(HTTPResponse):
         self.fp = io.BufferedReader(_Reader(sock, raw, idle_timeout_s))
 
 
-def _adapter(connections: int, idle_timeout_s: float) -> HTTPAdapter:
-    """Return an adapter whose sockets wait for the idle timeout also while they send.
+def _patient_pools(idle_timeout_s: float) -> dict[str, type[HTTPConnectionPool]]:
+    """Return pools whose sockets wait for the idle timeout also while they send.
 
-    urllib3 leaves the connect timeout on them until it reads.
+    urllib3 leaves the connect timeout on them until it reads. Of a proxy's tunnel that does not
+    come about, it does not tell that nothing was sent yet.
     """
 
     def connect(connection: HTTPConnection) -> None:
-        type(connection).__mro__[1].connect(connection)  # type: ignore[attr-defined]
+        try:
+            type(connection).__mro__[1].connect(connection)  # type: ignore[attr-defined]
+        except (OSError, HTTPException) as exc:
+            if connection.proxy is None or isinstance(exc, SSLError):
+                raise
+            raise ProxyError("There is no tunnel.", exc) from exc
         connection.sock.settimeout(idle_timeout_s)
 
     response = staticmethod(partial(_Response, idle_timeout_s=idle_timeout_s))
     methods = {"connect": connect, "response_class": response}
-    adapter = HTTPAdapter(pool_maxsize=connections)
     plain = type("PatientConnection", (HTTPConnection,), methods)
     secure = type("PatientSecureConnection", (HTTPSConnection,), methods)
-    adapter.poolmanager.pool_classes_by_scheme = {
+    return {
         "http": type("PatientPool", (HTTPConnectionPool,), {"ConnectionCls": plain}),
         "https": type("PatientSecurePool", (HTTPSConnectionPool,), {"ConnectionCls": secure}),
     }
-    return adapter

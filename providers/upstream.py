@@ -12,16 +12,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import requests
-from urllib3.exceptions import NameResolutionError, NewConnectionError, ProtocolError
 
 from providers.circuit import Circuit
 from providers.connections import Session, call_deadline
 from providers.errors import BerthError
 from providers.exchange import Exchange, Json, exchange
+from providers.failures import failure_of
 from providers.replies import Reply, error_of
 from providers.upstream_errors import (
     UpstreamError,
-    UpstreamFailed,
     UpstreamRateLimited,
     UpstreamRefused,
     UpstreamTimeout,
@@ -65,12 +64,12 @@ class Upstream:
         self._base_url = base_url
         self._credentials = headers.get("api-key") or headers.get("Authorization", "")[7:]
         self._limits = limits
-        self._session = Session(connections=connections, idle_timeout_s=limits.idle_timeout_s)
+        self._session = Session(
+            connections=connections, idle_timeout_s=limits.idle_timeout_s, proxy=proxy
+        )
         self._session.headers.update(
             {"User-Agent": "berth", "Accept-Encoding": "identity", **headers}
         )
-        if proxy is not None:
-            self._session.proxies = {"http": proxy, "https": proxy}
         if ca_bundle is not None:
             self._session.verify = ca_bundle
         self._closing = threading.Event()
@@ -145,14 +144,8 @@ class Upstream:
             )
         except BerthError:  # from the body that a client streams through us
             raise
-        except requests.ConnectTimeout as exc:
-            raise UpstreamTimeout("The provider cannot be reached in time.") from exc
-        except requests.Timeout as exc:
-            raise UpstreamTimeout("The provider did not answer in time.", processed=True) from exc
-        except requests.ConnectionError as exc:
-            raise _connection_error(exc) from exc
         except requests.RequestException as exc:
-            raise UpstreamFailed("The provider's answer makes no sense.", processed=True) from exc
+            raise failure_of(exc) from exc
 
     def _count(self, error: UpstreamError) -> None:
         """Tell the circuit; what the request or the credentials are to blame for is no failure."""
@@ -187,14 +180,3 @@ def _wait_s(error: UpstreamError, attempt: int) -> float:
         return float(asked)
     backoff_s: float = min(MAX_BACKOFF_S, BACKOFF_S * 2**attempt)
     return backoff_s * random.uniform(0.75, 1)  # noqa: S311
-
-
-def _connection_error(exc: requests.ConnectionError) -> UpstreamError:
-    """Tell a connection that was never made from one that broke."""
-    reason = exc.args[0] if exc.args else None
-    reason = getattr(reason, "reason", reason)
-    if isinstance(reason, NewConnectionError | NameResolutionError):
-        return UpstreamFailed("The provider cannot be reached.")
-    if isinstance(reason, ProtocolError) and isinstance(reason.args[-1], TimeoutError):
-        return UpstreamTimeout("The provider did not take the request in time.", processed=True)
-    return UpstreamFailed("The connection to the provider broke.", processed=True)

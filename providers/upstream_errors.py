@@ -4,7 +4,8 @@ UpstreamError                  a native provider did not do what it was asked
 ├── UpstreamRefused       4xx  what the request says is wrong, in the provider's words
 ├── UpstreamRateLimited   429
 ├── UpstreamFailed        502  an error of the provider, or an answer that makes no sense
-│   └── UpstreamUnauthorized   the provider refuses Berth's own credentials
+│   ├── UpstreamUnauthorized   the provider refuses Berth's own credentials
+│   └── UpstreamUntrusted      the provider's certificate cannot be trusted
 ├── UpstreamUnavailable   503
 └── UpstreamTimeout       504
 """
@@ -65,6 +66,13 @@ class UpstreamUnauthorized(UpstreamFailed):
     """The provider refuses Berth's own credentials; nothing the client does can mend that."""
 
     code = "provider_authentication"
+    retriable = False
+
+
+class UpstreamUntrusted(UpstreamFailed):
+    """Nobody whom Berth trusts vouches for the provider's certificate; nothing was said to it."""
+
+    code = "provider_certificate"
     retriable = False
 
 

@@ -148,7 +148,11 @@ def test_every_answer_carries_its_request_id(document: Json) -> None:
 def test_errors_say_whether_to_try_again(document: Json) -> None:
     errors = [(s, r["headers"]) for s, r in responses(document) if s >= "400"]
 
-    assert {s for s, headers in errors if "X-Should-Retry" not in headers} == RETRIABLE
+    told = [(s, h["X-Should-Retry"]) for s, h in errors if "X-Should-Retry" in h]
+    useless = {s for s, header in told if resolved(document, header).get("required")}
+
+    assert {s for s, _ in errors} - useless == RETRIABLE
+    assert {s for s, _ in told} - useless == {"502"}
     assert {s for s, headers in errors if "Retry-After" in headers} == RETRY_AFTER
 
 

@@ -1,6 +1,7 @@
 """A listening socket of the loopback interface, a thread for each connection, and a sure end."""
 
 import socket
+import ssl
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -10,10 +11,20 @@ END_TIMEOUT_S = 5
 
 
 class Listener:
-    """Serves connections until it is closed; then none of them, and no thread, is left."""
+    """Serves connections until it is closed; then none of them, and no thread, is left.
 
-    def __init__(self, serve: Callable[[socket.socket], None], port: int = 0) -> None:
+    With `tls`, it speaks TLS.
+    """
+
+    def __init__(
+        self,
+        serve: Callable[[socket.socket], None],
+        port: int = 0,
+        *,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self._serve = serve
+        self._tls = tls
         self._socket = socket.create_server((HOST, port), backlog=128)
         self.port: int = self._socket.getsockname()[1]
         self.accepted = 0
@@ -60,11 +71,18 @@ class Listener:
     def _run(self, connection: socket.socket) -> None:
         try:
             with suppress(OSError):  # the client is gone, or we are closing
-                self._serve(connection)
+                self._serve_safely(connection)
         finally:
             with self._lock:
                 del self._open[connection]
                 connection.close()
+
+    def _serve_safely(self, connection: socket.socket) -> None:
+        if self._tls is None:
+            self._serve(connection)
+            return
+        with self._tls.wrap_socket(connection.dup(), server_side=True) as secure:
+            self._serve(secure)
 
 
 def _shut(connection: socket.socket) -> None:

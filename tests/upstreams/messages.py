@@ -86,7 +86,7 @@ def read_head(stream: BufferedIOBase) -> Head | None:
         headers = parse_headers(BytesIO(b"".join(lines)))
     except (ValueError, HTTPException) as exc:
         raise Malformed(f"The request line or a header is wrong: {line!r}") from exc
-    if version != "HTTP/1.1":
+    if version != "HTTP/1.1" and method != "CONNECT":  # Python asks proxies in HTTP/1.0
         raise Malformed(f"The version is {version!r}.")
     return Head(method, target, headers)
 

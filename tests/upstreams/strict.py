@@ -2,6 +2,7 @@
 
 import json
 import socket
+import ssl
 import time
 from collections.abc import Callable
 from email.utils import formatdate
@@ -28,7 +29,11 @@ class Strict(Manners):
     """
 
     def __init__(
-        self, *keys: str, mode: Mode = "openai", clock: Callable[[], float] = time.time
+        self,
+        *keys: str,
+        mode: Mode = "openai",
+        clock: Callable[[], float] = time.time,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         super().__init__()
         self.keys = keys
@@ -37,6 +42,7 @@ class Strict(Manners):
         self.violations: list[str] = []
         self.broken_off = 0  # requests that the client did not finish
         self.port = 0
+        self._tls = tls
         self._clock = clock
         self._dialect: Dialect = OpenAIDialect() if mode == "openai" else AzureDialect()
         self._account = Account(clock, self, self._dialect.not_found)
@@ -46,7 +52,7 @@ class Strict(Manners):
     @property
     def origin(self) -> str:
         """The URL without a path: Azure's endpoint."""
-        return f"http://{HOST}:{self.port}"
+        return f"{'https' if self._tls else 'http'}://{HOST}:{self.port}"
 
     @property
     def base_path(self) -> str:
@@ -70,7 +76,7 @@ class Strict(Manners):
 
     def start(self) -> Self:
         """Listen; after a stop on the same port, with all that was there."""
-        self._listener = Listener(self._serve, self.port)
+        self._listener = Listener(self._serve, self.port, tls=self._tls)
         self.port = self._listener.port
         return self
 

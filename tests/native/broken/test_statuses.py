@@ -45,6 +45,15 @@ def test_every_status_is_told_as_documented(gate: Gate, body: str) -> None:
             gate.heal()
 
 
+@pytest.mark.parametrize(("status", "useless"), [(401, "false"), (403, "false"), (500, None)])
+def test_a_failure_says_whether_a_retry_is_useless(
+    openai: Gate, status: int, useless: str | None
+) -> None:
+    answer = openai.meet("create", b.error(status))
+
+    assert (answer.status_code, answer.headers.get("X-Should-Retry")) == (502, useless)
+
+
 @pytest.mark.parametrize("operation", OPERATIONS)
 @pytest.mark.parametrize("status", [401, 403, 409, 413, 422, 429, 500, 503, 504, 529])
 def test_a_status_means_the_same_for_each_operation(

@@ -1,31 +1,33 @@
 """`berth.yaml`: which providers are native, and the deployments that serve them."""
 
 import os
-import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
-from urllib.parse import unquote, urlsplit
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 import yaml
 from pydantic import (
-    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
     FilePath,
-    SecretStr,
     ValidationError,
     field_validator,
     model_validator,
 )
 from pydantic_core import ErrorDetails
 
+from gateway.credentials import Proxy, Secret, has_host
 from providers import NATIVE, PROVIDERS
 
-ENV = "env:"
 DEFAULT_PATH = Path("berth.yaml")
+VARIABLES = {
+    "openai": {"api_key": "OPENAI_API_KEY", "base_url": "OPENAI_BASE_URL"},
+    "azure": {"api_key": "AZURE_OPENAI_API_KEY", "endpoint": "AZURE_OPENAI_ENDPOINT"},
+}
+"""What makes one deployment of a provider when there is no file."""
 
 Backend = Literal["native", "hosted", "off"]
 
@@ -34,55 +36,16 @@ class ConfigError(Exception):
     """The configuration is wrong; one argument for each thing that is."""
 
 
-def _resolve(value: Any) -> Any:
-    """Return the secret, or the value of the variable that `env:NAME` names."""
-    if not isinstance(value, str) or not value.startswith(ENV):
-        return value
-    name = value.removeprefix(ENV)
-    if not os.environ.get(name):
-        raise ValueError(f"the variable {name} is not set")
-    return os.environ[name]
-
-
-def _sendable(secret: SecretStr) -> SecretStr:
-    """Refuse what cannot be sent in a header: libraries that find out would tell it to the log."""
-    if not re.fullmatch(r"[!-~]+", secret.get_secret_value()):
-        raise ValueError("must be visible ASCII characters, at least one, without spaces")
-    return secret
-
-
-Secret = Annotated[SecretStr, BeforeValidator(_resolve), AfterValidator(_sendable)]
 HeaderText = Annotated[str, Field(pattern=r"^[!-~]+$")]
 
 
-def _has_host(value: str) -> bool:
-    try:
-        parts = urlsplit(value)
-        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return False
-
-
 def _url(value: str) -> str:
-    if not _has_host(value):
+    if not has_host(value):
         raise ValueError("must be an http or https URL")
     parts = urlsplit(value)
     if parts.username or parts.query or parts.fragment:
         raise ValueError("must have no user, query or fragment")
     return value.rstrip("/")
-
-
-def _proxy(secret: SecretStr) -> SecretStr:
-    """Check a URL that may have a user and a password."""
-    value = secret.get_secret_value()
-    if not _has_host(value) or urlsplit(value).path not in {"", "/"}:
-        raise ValueError("must be an http or https URL of a host alone")
-    if not re.fullmatch(r"[!-~]+", unquote(value)):
-        raise ValueError("must have visible ASCII characters only")
-    return secret
-
-
-Proxy = Annotated[SecretStr, BeforeValidator(_resolve), AfterValidator(_proxy)]
 
 
 class _Model(BaseModel):
@@ -180,23 +143,22 @@ def complete(given: Mapping[str, ProviderConfig]) -> dict[str, ProviderConfig]:
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, ProviderConfig]:
-    """Return one deployment for each provider whose usual variables are set."""
-    given = {}
-    if key := environ.get("OPENAI_API_KEY"):
-        url = environ.get("OPENAI_BASE_URL") or None
-        given["openai"] = _one(api_key=key, base_url=url)
-    key, endpoint = environ.get("AZURE_OPENAI_API_KEY"), environ.get("AZURE_OPENAI_ENDPOINT")
-    if key and endpoint:
-        given["azure"] = _one(api_key=key, endpoint=endpoint)
+    """Return one deployment for each provider whose usual variables are set. Raises ConfigError."""
+    given: dict[str, ProviderConfig] = {}
+    problems: list[str] = []
+    for provider, variables in VARIABLES.items():
+        fields = {field: environ[name] for field, name in variables.items() if environ.get(name)}
+        if not {"api_key", "endpoint"} & variables.keys() <= fields.keys():
+            continue
+        try:
+            deployment = Deployment.model_validate({"name": "default", **fields})
+        except ValidationError as exc:
+            problems += [f"{variables[str(e['loc'][0])]}: {_said(e)}." for e in exc.errors()]
+        else:
+            given[provider] = ProviderConfig(deployments=(deployment,))
+    if problems:
+        raise ConfigError(*problems)
     return given
-
-
-def _one(**fields: str | None) -> ProviderConfig:
-    try:
-        deployment = Deployment.model_validate({"name": "default", **fields})
-    except ValidationError as exc:
-        raise ConfigError(*(f"{e['loc'][0]}: {e['msg']}." for e in exc.errors())) from exc
-    return ProviderConfig(deployments=(deployment,))
 
 
 def _wrong(name: str, provider: ProviderConfig) -> list[str]:
@@ -231,8 +193,11 @@ def _wrong_deployment(provider: str, where: str, deployment: Deployment) -> list
 def _lines(path: Path, error: ErrorDetails) -> list[str]:
     """Return sentences for what pydantic found, without the value that was given."""
     place = ".".join(str(part) for part in error["loc"])
-    message = error["msg"].removeprefix("Value error, ")
-    return [f"{path}: {place + ': ' if place else ''}{line}." for line in message.split("\n")]
+    return [f"{path}: {place + ': ' if place else ''}{line}." for line in _said(error).split("\n")]
+
+
+def _said(error: ErrorDetails) -> str:
+    return error["msg"].removeprefix("Value error, ")
 
 
 def _place(exc: Exception) -> str:

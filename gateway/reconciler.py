@@ -2,7 +2,7 @@
 
 import logging
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 
 from sqlalchemy import Connection
@@ -106,7 +106,7 @@ class Reconciler:
             elif intent is not None and intent.failed:
                 provider.delete_marked(at, snapshot.id)
                 findings.deleted.append(snapshot.id)
-            elif not snapshot.ended:
+            elif not snapshot.ended and not _is_anothers(snapshot, under_way, since=old):
                 self._adopt(provider, snapshot, intent, deployment, findings)
         for container in rows.values():
             if container.id not in found and container.ended_at is None:
@@ -178,3 +178,9 @@ class Reconciler:
         now = self._clock()
         with self._database.write() as tx:
             return leases.acquire(tx, lease, self._holder, until=now + LEASE_S, now=now)
+
+
+def _is_anothers(snapshot: Snapshot, under_way: Mapping[str, Intent], since: float) -> bool:
+    """Tell whether another Berth with the same account may be just creating the container."""
+    marked = snapshot.marker is not None and snapshot.marker not in under_way
+    return marked and snapshot.created_at >= since

@@ -12,6 +12,7 @@ from gateway.idempotency import fingerprint
 from gateway.operations import Operations
 from providers.base import Json, Provider, Snapshot
 from providers.errors import ContainerExpired, ContainerNotFound, Unsupported
+from providers.upstream_errors import UpstreamFailed
 
 
 class ContainerService(Operations):
@@ -36,7 +37,7 @@ class ContainerService(Operations):
                     body = container_body(container, container.last_active_at)
                     answer = self._answer(call, caller, body, provider.backend, deployment)
                     with self._database.write() as tx:
-                        containers.insert(tx, container)
+                        _insert(tx, container)
                         intents.delete(tx, marker)
                         call.record(tx, container.id)
                         claim.record(tx, wanted, answer)
@@ -153,6 +154,13 @@ def refreshed(container: Container, snapshot: Snapshot) -> Container:
         last_active_at=snapshot.last_active_at,
         expires_at=snapshot.last_active_at + snapshot.expires_minutes * 60,
     )
+
+
+def _insert(tx: Connection, container: Container) -> None:
+    """Add the row of a new container. Raises UpstreamFailed when its provider made it before."""
+    if container.deployment is not None and containers.exists(tx, container.id):
+        raise UpstreamFailed("The provider's answer makes no sense.", processed=True)
+    containers.insert(tx, container)
 
 
 def _check_refused(spec: Json, name: str, provider: Provider) -> None:

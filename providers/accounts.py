@@ -1,10 +1,10 @@
 """The deployments of one provider, and which of them gets the next container."""
 
 import random
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from providers.errors import InvalidRequest
 from providers.upstream import Upstream
 
 
@@ -17,14 +17,17 @@ class Account:
 
 
 def pick(accounts: Mapping[str, Account]) -> str:
-    """Return the name of one by weight, of those that are not left alone if there are any."""
-    usable = {n: a for n, a in accounts.items() if a.upstream.circuit.wait_s == 0}
-    return _weighted({n: a.weight for n, a in (usable or accounts).items()})
+    """Return the name of one by weight, of those that are not left alone if there are any.
 
-
-def _weighted(weights: Mapping[str, float]) -> str:
-    """Return a name, as often as its weight says; any when all weights are 0."""
-    names, total = list(weights), sum(weights.values())
-    if total == 0:
-        return secrets.choice(names)
-    return random.choices(names, weights=list(weights.values()))[0]  # noqa: S311
+    One without a weight is never picked. Raises InvalidRequest when none has a weight.
+    """
+    weights = {name: account.weight for name, account in accounts.items() if account.weight}
+    if not weights:
+        raise InvalidRequest(
+            "No deployment takes new containers unless it is named in this header.",
+            param="x-berth-deployment",
+            code="missing_required_parameter",
+        )
+    usable = {n: w for n, w in weights.items() if accounts[n].upstream.circuit.wait_s == 0}
+    weights = usable or weights
+    return random.choices(list(weights), weights=list(weights.values()))[0]  # noqa: S311

@@ -82,12 +82,16 @@ class Provider(Protocol):
         """What of a create it cannot honour: `field`, `field.part` or `field.type`."""
 
     def pick_deployment(self, wanted: str | None) -> str | None:
-        """Return the deployment for a new container. Raises InvalidRequest for an unknown one."""
+        """Return the deployment for a new container: `wanted`, or else one that has a weight.
+
+        Raises InvalidRequest for an unknown one, and when none has a weight.
+        """
 
     def create_container(self, spec: Json, deployment: str | None, marker: str) -> Snapshot:
         """Create a container that `list_containers` can tell by its marker.
 
-        Raises NotFound for a file id that does not exist.
+        A file id that does not exist raises NotFound when hosted, and UpstreamRefused with the
+        provider's status and words when native.
         """
 
     def retrieve_container(self, container: Container) -> Snapshot:
@@ -104,7 +108,10 @@ class Provider(Protocol):
     def copy_file(
         self, container: Container, spec: Json, record: Callable[[Connection, File], None]
     ) -> File:
-        """Copy the existing file `spec["file_id"]` into the container."""
+        """Copy the existing file `spec["file_id"]` into the container.
+
+        One that does not exist raises as in `create_container`.
+        """
 
     def list_files(self, container: Container, request: PageRequest) -> Page[File]:
         """Return one page. Raises UnknownCursor."""

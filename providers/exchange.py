@@ -28,3 +28,12 @@ def _without_secrets(node: Any) -> Any:
     if isinstance(node, dict):
         return {k: _without_secrets(v) for k, v in node.items() if k != "domain_secrets"}
     return [_without_secrets(item) for item in node] if isinstance(node, list) else node
+
+
+def without(secret: str, node: Any) -> Any:
+    """Return JSON in which no text has the secret any more; an empty one is none."""
+    if isinstance(node, str):
+        return node.replace(secret, "***") if secret else node
+    if isinstance(node, dict):
+        return {without(secret, key): without(secret, value) for key, value in node.items()}
+    return [without(secret, item) for item in node] if isinstance(node, list) else node

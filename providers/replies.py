@@ -9,7 +9,9 @@ from http.client import HTTPException
 import requests
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
-from providers.exchange import Exchange, Json
+from providers.circuit import Circuit
+from providers.exchange import Exchange, Json, without
+from providers.turns import Turns
 from providers.upstream_errors import (
     UpstreamError,
     UpstreamFailed,
@@ -32,6 +34,8 @@ class Reply:
     response: requests.Response
     deadline: float
     said: Exchange
+    circuit: Circuit
+    credentials: str
 
     def json(self) -> Json:
         """Return the body, a JSON object. Raises UpstreamFailed and UpstreamTimeout."""
@@ -44,8 +48,11 @@ class Reply:
             self._parse(body)
 
     def chunks(self) -> Iterator[bytes]:
-        """Return an iterator over the body that ends with the total time."""
-        return _Chunks(self.response, self.deadline)
+        """Return an iterator over the body that ends with the total time.
+
+        The circuit hears how it ended, unless the reader gives up or is the one who is slow.
+        """
+        return _Chunks(self.response, self.deadline, self.circuit)
 
     def close(self) -> None:
         """Give up on the rest of the body."""
@@ -67,8 +74,9 @@ class Reply:
             raise UpstreamFailed("The provider's answer is not JSON.", processed=True) from exc
         if not isinstance(value, dict) or "error" in value:
             raise UpstreamFailed("The provider's answer makes no sense.", processed=True)
-        self.said.response = value
-        return value
+        redacted: Json = without(self.credentials, value)
+        self.said.response = redacted
+        return redacted
 
 
 def error_of(response: requests.Response, deadline: float, credentials: str) -> UpstreamError:
@@ -102,29 +110,41 @@ def error_of(response: requests.Response, deadline: float, credentials: str) -> 
 class _Chunks:
     """Iterates over a body as it arrives; translates what can go wrong on the way."""
 
-    def __init__(self, response: requests.Response, deadline: float) -> None:
+    def __init__(
+        self, response: requests.Response, deadline: float, circuit: Circuit | None = None
+    ) -> None:
         self._response = response
         self._deadline = deadline
+        self._circuit = circuit
+        self._turns = Turns()
+        self._ended = False
 
     def __iter__(self) -> Iterator[bytes]:
         return self
 
     def __next__(self) -> bytes:
         if time.monotonic() > self._deadline:
-            self.close()
+            self._end(failed=self._turns.mostly_waited)
             raise UpstreamTimeout("The provider did not finish in time.", processed=True)
         try:
-            chunk: bytes = self._response.raw.read1(CHUNK_BYTES)
+            with self._turns.waiting():
+                chunk: bytes = self._response.raw.read1(CHUNK_BYTES)
         except ReadTimeoutError as exc:
-            self.close()
+            self._end(failed=True)
             raise UpstreamTimeout("The provider did not finish in time.", processed=True) from exc
         except (HTTPError, HTTPException, OSError) as exc:
-            self.close()
+            self._end(failed=True)
             raise UpstreamFailed("The provider's answer broke off.", processed=True) from exc
         if not chunk:
-            self.close()
+            self._end(failed=False)
             raise StopIteration
         return chunk
+
+    def _end(self, *, failed: bool) -> None:
+        self.close()
+        if self._circuit is not None and not self._ended:
+            self._circuit.fail() if failed else self._circuit.succeed()
+        self._ended = True
 
     def close(self) -> None:
         """Give up on the rest; a connection that is wholly read goes back to the pool."""
@@ -140,9 +160,7 @@ def _error_object(response: requests.Response, deadline: float, credentials: str
             if len(body) > MAX_ERROR_BYTES:
                 response.close()
                 return {}
-        if credentials:
-            body = body.replace(credentials.encode(), b"***")
-        value = json.loads(body)
+        value = without(credentials, json.loads(body))
     except (UpstreamError, ValueError, RecursionError):
         return {}
     error = value.get("error") if isinstance(value, dict) else None

@@ -19,6 +19,7 @@ from providers.errors import BerthError
 from providers.exchange import Exchange, Json, exchange
 from providers.failures import failure_of
 from providers.replies import Reply, error_of
+from providers.turns import ClientBody
 from providers.upstream_errors import (
     UpstreamError,
     UpstreamRateLimited,
@@ -111,17 +112,22 @@ class Upstream:
         said, started = exchange.get() or Exchange(), time.perf_counter()
         if "json" in request:
             said.sent(request["json"])
+        body = request.get("data")
+        if isinstance(body, Iterator):
+            body = ClientBody(body, deadline)
+            request = {**request, "data": body}
         try:
             response = self._send(method, path, deadline, request)
             if not 200 <= response.status_code < 300:
                 raise error_of(response, deadline, self._credentials)
         except UpstreamError as error:
-            self._count(error)
+            late = isinstance(body, ClientBody) and body.is_late
+            if not (late and isinstance(error, UpstreamTimeout)):
+                self._count(error)
             raise
         finally:
             said.seconds = time.perf_counter() - started
-        self.circuit.succeed()
-        return Reply(response, deadline, said)
+        return Reply(response, deadline, said, self.circuit, self._credentials)
 
     def _send(self, method: str, path: str, deadline: float, request: Json) -> requests.Response:
         remaining = max(0.001, deadline - time.monotonic())
@@ -129,9 +135,6 @@ class Upstream:
             min(self._limits.connect_timeout_s, remaining),
             min(self._limits.idle_timeout_s, remaining),
         )
-        data = request.get("data")
-        if isinstance(data, Iterator):
-            request = {**request, "data": _until(deadline, data)}
         call_deadline.set(deadline)
         try:
             return self._session.request(
@@ -153,14 +156,6 @@ class Upstream:
             self.circuit.succeed()
         else:
             self.circuit.fail()
-
-
-def _until(deadline: float, chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """Yield a body's chunks; one that takes longer than the call may is never finished."""
-    for chunk in chunks:
-        if time.monotonic() > deadline:
-            raise UpstreamTimeout("The upload did not finish in time.", processed=True)
-        yield chunk
 
 
 def _may_repeat(method: str, error: UpstreamError, request: Json) -> bool:

@@ -57,6 +57,7 @@ WRONG = {
     openai(api_key="env:NOBODY_SETS_THIS"): "providers.openai.deployments.0.api_key",
     openai(api_key=None): "providers.openai.deployments.main",
     openai(api_key=""): "providers.openai.deployments.0.api_key",
+    openai(api_key="k"): "providers.openai.deployments.0.api_key",
     openai(api_key=f"{CANARY}\n"): "providers.openai.deployments.0.api_key",
     openai(api_key=None, entra_token=CANARY): "providers.openai.deployments.main",
     openai(apikey=CANARY): "providers.openai.deployments.0.apikey",
@@ -70,9 +71,12 @@ WRONG = {
     openai(base_url="http://x:99999"): "providers.openai.deployments.0.base_url",
     openai(organization="a b"): "providers.openai.deployments.0.organization",
     "providers: {openai: {network: {proxy: nonsense}}}": "providers.openai.network.proxy",
+    "providers: {openai: {network: {proxy: 'http://a:%0D@b'}}}": "providers.openai.network.proxy",
+    "providers: {openai: {network: {proxy: 'http://a/b'}}}": "providers.openai.network.proxy",
+    "providers: {openai: {network: {proxy: 'env:NOWHERE'}}}": "providers.openai.network.proxy",
     "providers: {openai: {network: {ca_bundle: /nowhere}}}": "providers.openai.network.ca_bundle",
     "providers: {moon: {backend: hosted}}": "providers.moon",
-    "providers: {azure: {deployments: [{name: a, api_key: b}]}}": "providers.azure.deployments.a",
+    openai().replace("openai", "azure"): "providers.azure.deployments.main",
     "providers: []": "providers",
     "provider: {}": "provider",
     "- a": "",
@@ -179,3 +183,14 @@ def test_with_a_file_the_variables_count_only_where_it_names_them(
     monkeypatch.setenv("OPENAI_API_KEY", CANARY)
 
     assert load(tmp_path)["openai"].serves == "hosted"
+
+
+def test_all_mistakes_of_the_variables_are_said_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    wrong = [f"{CANARY} ", "nonsense", "k", f"https://user:{CANARY}@x"]
+    for name, value in zip(VARIABLES, wrong, strict=True):
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigError) as refusal:
+        load_providers(None)
+
+    assert [line.split(":")[0] for line in refusal.value.args] == VARIABLES
+    assert CANARY not in repr(refusal.value)

@@ -7,6 +7,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from gateway.config import ProviderConfig
+from providers.circuit import FAILURES
 from tests.calls import Json, create, gateway_of, ids, ok, upload
 from tests.native.configs import BOXES, EU_KEY, deployment, native
 from tests.native.conftest import NativeApp
@@ -137,6 +138,28 @@ def test_the_deployment_with_weight_0_is_only_used_when_asked_for(
         create(client, provider="openai")
 
     assert (len(strict.containers), len(eu.containers)) == (20, 0)
+
+
+def test_the_deployment_with_weight_0_does_not_stand_in_for_one_that_fails(
+    native_app: NativeApp, strict: Strict, eu: Strict
+) -> None:
+    spare = deployment(eu.base_url, "eu", EU_KEY, weight=0)
+    client = native_app({"openai": native(deployment(strict.base_url), spare)})
+    main = gateway_of(client).registry.native["openai"]._accounts["main"]  # noqa: SLF001
+    for _ in range(FAILURES):
+        main.upstream.circuit.fail()
+    answer = client.post(BOXES, json={"name": "n"})
+
+    assert (answer.status_code, len(eu.containers)) == (503, 0)
+
+
+def test_without_a_weight_a_deployment_must_be_named(native_app: NativeApp, strict: Strict) -> None:
+    client = native_app({"openai": native(deployment(strict.base_url, weight=0))})
+    refused = client.post(BOXES, json={"name": "n"})
+    named = client.post(BOXES, json={"name": "n"}, headers={"x-berth-deployment": "main"})
+
+    assert (refused.status_code, named.status_code) == (400, 200)
+    assert refused.json()["error"]["param"] == "x-berth-deployment"
 
 
 def test_the_providers_show_what_serves_them(native_app: NativeApp, strict: Strict) -> None:

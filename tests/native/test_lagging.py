@@ -148,3 +148,14 @@ def test_what_a_client_confides_does_not_reach_the_catalog(
     assert [a.status_code for a in answers] == [502, 200]
     assert [c.spec["network_policy"] for c in strict.containers.values()] == [policy, policy]
     assert "sk-confided" not in dump + "".join(a.text for a in answers)
+
+
+def test_what_another_berth_is_just_creating_is_not_adopted(
+    owning: TestClient, strict: Strict, clock: Clock
+) -> None:
+    theirs = strict.add_container("theirs [berth:fedcba9876543210]")
+    early = reconcile(owning)
+    clock.advance(601)
+
+    assert not early.changed
+    assert reconcile(owning).adopted == [theirs]

@@ -1,6 +1,8 @@
 """What is asked again and what is not, when a deployment is left alone, and what is pooled."""
 
 from collections.abc import Iterator
+from dataclasses import replace
+from threading import Event
 
 import pytest
 from starlette.testclient import TestClient
@@ -10,7 +12,7 @@ from gateway.config import Deployment, Network, ProviderConfig
 from gateway.settings import Settings
 from providers.circuit import FAILURES, OPEN_S, Circuit
 from providers.upstream import Limits, Upstream
-from providers.upstream_errors import UpstreamError
+from providers.upstream_errors import UpstreamError, UpstreamTimeout
 from tests.calls import create, ok
 from tests.conftest import Clock
 from tests.upstreams import behaviours as b
@@ -192,6 +194,46 @@ def test_refusals_do_not_open_the_circuit(upstream: Upstream, broken: Broken, co
         status(upstream, "POST")
 
     assert len(broken.requests) == FAILURES + 1
+
+
+def test_bodies_that_stall_open_the_circuit(broken: Broken) -> None:
+    upstream = Upstream(broken.base_url, {}, limits=replace(LIMITS, idle_timeout_s=0.1))
+    broken.script([], otherwise=b.stall(after=1))
+    told = [status(upstream) for _ in range(FAILURES + 1)]
+    upstream.close()
+
+    assert told == [504] * FAILURES + [503]
+    assert len(broken.requests) == FAILURES
+
+
+def test_clients_that_are_slow_do_not_open_the_circuit(broken: Broken) -> None:
+    def slowly() -> Iterator[bytes]:
+        yield b"begun"
+        Event().wait(0.15)
+        yield b"late"
+
+    upstream = Upstream(broken.base_url, {}, limits=replace(LIMITS, total_timeout_s=0.1))
+    for _ in range(FAILURES):
+        with pytest.raises(UpstreamTimeout):
+            upstream.send("POST", "/containers", data=slowly())
+    broken.script([b.answer()])
+
+    assert status(upstream) == 200
+    upstream.close()
+
+
+def test_readers_that_are_slow_do_not_open_the_circuit(broken: Broken) -> None:
+    upstream = Upstream(broken.base_url, {}, limits=replace(LIMITS, total_timeout_s=0.1))
+    broken.script([], otherwise=b.answer(bytes(300_000)))
+    for _ in range(FAILURES):
+        chunks = upstream.send("GET", "/content").chunks()
+        assert next(chunks)
+        Event().wait(0.12)
+        with pytest.raises(UpstreamTimeout):
+            next(chunks)
+
+    assert upstream.circuit.wait_s == 0
+    upstream.close()
 
 
 def test_new_containers_go_elsewhere_while_a_deployment_is_left_alone(settings: Settings) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.native.broken.gate import OPERATIONS, Gate, told
+from tests.native.broken.gate import KEY, OPERATIONS, Gate, told
 from tests.upstreams import behaviours as b
 from tests.upstreams.bodies import OTHERS, Dialect, error_body, html_body
 
@@ -93,6 +93,26 @@ def test_a_refusal_that_repeats_the_key_does_not_reach_the_client(openai: Gate) 
     body = f'{{"error": {{"message": "Bad {key}.", "param": "{key}", "code": "{key}"}}}}'.encode()
 
     told(openai.meet("create", b.answer(body, status=400)), 400)
+
+
+def test_an_answer_that_repeats_the_key_does_not_reach_the_client(openai: Gate) -> None:
+    escaped = "".join(f"\\u{ord(character):04x}" for character in KEY)
+    body = b.CONTAINER.replace(b"My Container", f"{KEY} {escaped}".encode())
+    openai.broken.script([b.answer(body)])
+    path = f"/v1/containers/{openai.container}"
+    headers = {"x-bf-send-back-raw-response": "true"}
+    answer = openai.call("GET", path, headers=headers)
+
+    assert answer.json()["extra_fields"]["raw_response"]["name"] == "*** ***"
+    assert KEY not in answer.text
+
+
+def test_an_id_that_is_given_twice_is_a_failure(openai: Gate) -> None:
+    made = openai.meet("create", b.answer())
+    again = openai.meet("create", b.answer())
+
+    assert made.status_code == 200
+    assert told(again, 502)["code"] == "upstream_error"
 
 
 @pytest.mark.parametrize("status", [400, 500])

@@ -6,11 +6,11 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
-import orjson
 from connexion import FlaskApp
 from connexion.exceptions import ProblemException
-from connexion.jsonifier import Jsonifier
 from connexion.middleware import ConnexionMiddleware
+from connexion.middleware.request_validation import RequestValidationMiddleware
+from connexion.middleware.response_validation import ResponseValidationMiddleware
 from connexion.middleware.swagger_ui import SwaggerUIMiddleware
 from connexion.options import SwaggerUIOptions
 from starlette.exceptions import HTTPException
@@ -21,6 +21,7 @@ from gateway.config import ProviderConfig, complete
 from gateway.document import Document, ServedDocument, unchecked
 from gateway.edge import Edge, StrictPaths
 from gateway.errors import error_handler
+from gateway.prepared import Page, PreparedValidation, prepare_handlers
 from gateway.requests import StreamingRequest
 from gateway.security import cors
 from gateway.settings import Settings, load
@@ -44,6 +45,7 @@ def create_app(
     async def lifespan(_app: ConnexionMiddleware) -> AsyncIterator[dict[str, float]]:
         gateway = Gateway(settings, complete(configs or {}), clock=clock)
         app.app.extensions["gateway"] = gateway
+        prepare_handlers(app.app)
         gateway.start()
         try:
             yield {
@@ -57,7 +59,6 @@ def create_app(
         "gateway",
         lifespan=lifespan,
         middlewares=_middlewares(settings, document),
-        jsonifier=_OrJson(),
         strict_validation=True,
         validate_responses=settings.validate_responses,
         validator_map=validators(settings.max_json_bytes),
@@ -76,10 +77,12 @@ def _middlewares(settings: Settings, document: Document) -> list[Any]:
     middlewares: list[Any] = [partial(Edge, idle_timeout_s=settings.idle_timeout_s)]
     if settings.cors_origins:
         middlewares.append(partial(CORSMiddleware, **cors(settings.cors_origins)))
+    ours = {SwaggerUIMiddleware: Page, RequestValidationMiddleware: PreparedValidation}
     for middleware in ConnexionMiddleware.default_middlewares:
         if middleware is SwaggerUIMiddleware:
             middlewares += [StrictPaths, partial(ServedDocument, document=document)]
-        middlewares.append(middleware)
+        if middleware is not ResponseValidationMiddleware or settings.validate_responses:
+            middlewares.append(ours.get(middleware, middleware))
     return middlewares
 
 
@@ -90,10 +93,3 @@ def _stream(app: FlaskApp, settings: Settings) -> None:
     app._middleware_app.asgi_app = WSGIBridge(  # noqa: SLF001
         app.app.wsgi_app, threads=settings.threads, idle_timeout_s=settings.idle_timeout_s
     )
-
-
-class _OrJson(Jsonifier):  # type: ignore[misc]
-    """Writes answers as compact JSON."""
-
-    def dumps(self, data: Any, **_: Any) -> bytes:
-        return orjson.dumps(data)

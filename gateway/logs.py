@@ -1,8 +1,11 @@
 """Structured logs: one JSON object a line on stderr, each with the request it belongs to."""
 
+import json
 import logging
 from contextvars import ContextVar
 from typing import Any
+
+from pythonjsonlogger.orjson import OrjsonFormatter
 
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 
@@ -16,7 +19,7 @@ def log_settings(level: str) -> dict[str, Any]:
         "filters": {"request_id": {"()": RequestId}},
         "formatters": {
             "json": {
-                "()": "pythonjsonlogger.json.JsonFormatter",
+                "()": Line,
                 "fmt": "{asctime}{levelname}{name}{message}",
                 "style": "{",
                 "rename_fields": {"asctime": "time", "levelname": "level", "name": "logger"},
@@ -47,3 +50,12 @@ class RequestId(logging.Filter):
         if (value := request_id.get()) is not None:
             record.request_id = value
         return True
+
+
+class Line(OrjsonFormatter):
+    """Writes a record as JSON in ASCII, in which there is no other line end that some would see."""
+
+    def jsonify_log_record(self, log_data: dict[str, Any]) -> str:
+        """Return the line."""
+        line = super().jsonify_log_record(log_data)
+        return line if line.isascii() else json.dumps(log_data, default=self.json_default)

@@ -19,6 +19,8 @@ from providers import PROVIDERS
 from providers.errors import BerthError, InvalidRequest, TooLarge, UnsupportedMediaType
 
 MAX_QUERY_FIELDS = 32
+ARGUMENTS = "berth_arguments"
+"""Where a scope's `extensions` have the values that were found valid, by name."""
 
 Json = dict[str, Any]
 
@@ -42,6 +44,7 @@ class JSONBody(AbstractRequestBodyValidator):  # type: ignore[misc]
         except BerthError as exc:
             exc.provider = _known_provider(body)
             raise
+        scope["extensions"].setdefault(ARGUMENTS, {})["body"] = body
         headers = MutableHeaders(scope=(scope := {**scope, "headers": list(scope["headers"])}))
         headers.setdefault("content-type", "application/json")
         return _replay(raw, receive), scope
@@ -60,22 +63,28 @@ class Parameters:
     """Validates query and header parameters; path parameters are any text."""
 
     def __init__(self, parameters: list[Json], **_: Any) -> None:
-        self._parameters = parameters
+        self._query = [p for p in parameters if p["in"] == "query"]
+        self._headers = [p for p in parameters if p["in"] == "header"]
+        self._names = {p["name"] for p in self._query}
 
     def validate(self, scope: Scope) -> None:
-        """Raise InvalidRequest for the first parameter that is wrong."""
+        """Keep the query's values, and defaults, as the scope's `ARGUMENTS`.
+
+        Raises InvalidRequest for the first parameter that is wrong.
+        """
         query = _query(scope["query_string"])
-        headers = Headers(scope=scope)
-        names = {p["name"] for p in self._parameters if p["in"] == "query"}
         for name in query:
-            if name not in names:
+            if name not in self._names:
                 raise InvalidRequest(
                     f"Unknown parameter: '{name}'.", param=name, code="unknown_parameter"
                 )
-        for parameter in self._parameters:
-            if parameter["in"] != "path":
-                source = query if parameter["in"] == "query" else headers
-                _check_parameter(parameter, source.get(parameter["name"]))
+        values = {p["name"]: _checked(p, query.get(p["name"])) for p in self._query}
+        arguments = {name: value for name, value in values.items() if value is not None}
+        scope["extensions"].setdefault(ARGUMENTS, {}).update(arguments)
+        if self._headers:
+            headers = Headers(scope=scope)
+            for parameter in self._headers:
+                _checked(parameter, headers.get(parameter["name"]))
 
 
 def validators(max_json_bytes: int) -> Json:
@@ -98,6 +107,8 @@ def _refuse_encoded(scope: Scope) -> None:
 
 
 def _query(raw: bytes) -> dict[str, str]:
+    if not raw:
+        return {}
     try:
         fields = parse_qsl(
             raw.decode("ascii"),
@@ -115,7 +126,8 @@ def _query(raw: bytes) -> dict[str, str]:
     return query
 
 
-def _check_parameter(parameter: Json, text: str | None) -> None:
+def _checked(parameter: Json, text: str | None) -> Any:
+    """Return the parameter's value, its default if it was not sent."""
     name, schema = parameter["name"], parameter["schema"]
     if text is None:
         if parameter.get("required"):
@@ -124,9 +136,11 @@ def _check_parameter(parameter: Json, text: str | None) -> None:
                 param=name,
                 code="missing_required_parameter",
             )
-        return
+        return schema.get("default")
     is_integer = schema.get("type") == "integer" and re.fullmatch(r"-?[0-9]{1,18}", text)
-    check(int(text) if is_integer else text, schema, prefix=name)
+    value = int(text) if is_integer else text
+    check(value, schema, prefix=name)
+    return value
 
 
 async def _read(receive: Receive, max_bytes: int) -> bytes:

@@ -1,0 +1,103 @@
+"""What connexion and Flask would do anew for each request, done once at start.
+
+connexion builds validators, parsers and decorators for each request that it serves. These classes
+take the places of its own; the document still says what is valid, and which handler is called.
+"""
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+from connexion.apps.flask import FlaskOperation
+from connexion.middleware.request_validation import (
+    RequestValidationAPI,
+    RequestValidationMiddleware,
+    RequestValidationOperation,
+)
+from connexion.middleware.swagger_ui import SwaggerUIMiddleware
+from connexion.operations import AbstractOperation
+from flask import Flask, Response, request
+from starlette.types import Receive, Scope, Send
+
+from gateway.validation import ARGUMENTS
+
+
+class Handler:
+    """Calls a handler with what validation found in the request, and writes its answer as JSON."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = function
+        self._names = inspect.signature(function).parameters.keys()
+        self.__name__ = function.__name__
+
+    def __call__(self, **path: str) -> Response:
+        """Answer the request that Flask routed here."""
+        extensions = request.environ["asgi.scope"]["extensions"]
+        known = extensions.get("connexion_context", {}) | extensions.get(ARGUMENTS, {})
+        answer = self._function(**path, **{n: known[n] for n in known.keys() & self._names})
+        if isinstance(answer, Response):
+            return answer
+        body, headers = answer if isinstance(answer, tuple) else (answer, None)
+        return Response(orjson.dumps(body), headers=headers, mimetype="application/json")
+
+
+def prepare_handlers(flask: Flask) -> None:
+    """Replace each view that connexion made by one that needs no decorators."""
+    for endpoint, view in flask.view_functions.items():
+        if isinstance(view, FlaskOperation):
+            flask.view_functions[endpoint] = Handler(inspect.unwrap(view))
+
+
+class PreparedOperation(RequestValidationOperation):  # type: ignore[misc]
+    """Validates the requests of one operation."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._parameters = self._validator_map["parameter"](self._operation.parameters)
+        self._bodies = {
+            media_type: self._validator_map["body"][media_type](
+                schema=self._operation.body_schema(media_type),
+                required=self._operation.request_body.get("required", False),
+                encoding="utf-8",
+                strict_validation=self.strict_validation,
+            )
+            for media_type in self._operation.consumes
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Validate a request and pass it on."""
+        self._parameters.validate(scope)
+        if self._bodies:
+            media_type, _ = self.extract_content_type(scope["headers"])
+            self.validate_mime_type(media_type)
+            receive, scope = await self._bodies[media_type].wrap_receive(receive, scope=scope)
+        await self.next_app(scope, receive, send)
+
+
+class _PreparedAPI(RequestValidationAPI):  # type: ignore[misc]
+    def make_operation(self, operation: AbstractOperation) -> PreparedOperation:
+        return PreparedOperation(
+            self.next_app,
+            operation=operation,
+            strict_validation=self.strict_validation,
+            validator_map=self.validator_map,
+        )
+
+
+class PreparedValidation(RequestValidationMiddleware):  # type: ignore[misc]
+    """connexion's request validation with operations of ours."""
+
+    api_cls = _PreparedAPI
+
+
+_PAGES = ("/ui", "/openapi.")
+
+
+class Page(SwaggerUIMiddleware):  # type: ignore[misc]
+    """Swagger UI, which only requests for it have to pass."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer for what it serves; pass on the rest."""
+        app = super().__call__ if scope.get("path", "").startswith(_PAGES) else self.app
+        await app(scope, receive, send)

@@ -8,10 +8,11 @@ from urllib.parse import quote
 from flask import Request, Response
 from werkzeug.http import parse_etags
 
-from providers.base import Content
+from providers.base import Content, Part
 from providers.errors import RangeNotSatisfiable
 
 _RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
+_ETAG = re.compile(r'(?:W/)?"[!#-~]{0,256}"')
 
 
 def receipt(sha256: str | None) -> dict[str, str]:
@@ -20,6 +21,21 @@ def receipt(sha256: str | None) -> dict[str, str]:
         return {}
     digest = base64.b64encode(bytes.fromhex(sha256)).decode()
     return {"ETag": f'"{sha256}"', "Repr-Digest": f"sha-256=:{digest}:"}
+
+
+def part_of(request: Request) -> Part | None:
+    """Return the part that a request asks for; None for the whole file, and for nonsense.
+
+    A header that is malformed or asks for several ranges is ignored (RFC 9110, 14.2).
+    """
+    wanted = _RANGE.fullmatch(request.headers.get("Range", "").strip())
+    condition = request.headers.get("If-Range")
+    if wanted is None or (condition is not None and not _ETAG.fullmatch(condition.strip())):
+        return None
+    first, last = wanted.groups()
+    if first and last and int(last) < int(first):
+        return None
+    return Part(wanted.group(), condition and condition.strip()) if first or last else None
 
 
 def content_response(content: Content, request: Request) -> Response:
@@ -31,7 +47,8 @@ def content_response(content: Content, request: Request) -> Response:
         "Content-Disposition": _disposition(content.path),
         "Cache-Control": "private, no-cache",
     }
-    start, stop, status = 0, content.size or 0, 200
+    headers.update(content.headers)
+    start, stop, status = 0, content.size or 0, 206 if "Content-Range" in headers else 200
     if content.sha256 is not None and content.size is not None:
         headers["Accept-Ranges"] = "bytes"
         if parse_etags(request.headers.get("If-None-Match")).contains_weak(content.sha256):

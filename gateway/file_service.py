@@ -13,7 +13,7 @@ from gateway.answers import Call, Caller, deleted_body, file_body, list_body
 from gateway.idempotency import Claim, fingerprint
 from gateway.operations import Operations
 from gateway.uploads import MultipartUpload
-from providers.base import Content, Json, Provider
+from providers.base import Content, Json, Part, Provider
 
 KEEP_ALIVE_S = 3
 
@@ -88,14 +88,20 @@ class FileService(Operations):
             return self._file_answer(call, caller, container, file), file.sha256
 
     def read_file(
-        self, caller: Caller, container_id: str, file_id: str, provider: str | None = None
+        self,
+        caller: Caller,
+        container_id: str,
+        file_id: str,
+        provider: str | None = None,
+        *,
+        part: Part | None = None,
     ) -> Content:
-        """Return the file's path and a way to its bytes."""
+        """Return the file's path and a way to its bytes, or to a part where a provider cuts it."""
         with (
             self._call("container_file_content", caller, provider, container_id, file_id) as call,
             self._serving(call, caller, container_id, provider) as (container, backend),
         ):
-            return backend.read_file(container, file_id)
+            return backend.read_file(container, file_id, part)
 
     def delete_file(
         self, caller: Caller, container_id: str, file_id: str, provider: str | None = None

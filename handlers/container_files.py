@@ -5,7 +5,7 @@ from typing import Literal
 from flask import Response, request
 
 from catalog.pages import PageRequest
-from gateway.downloads import content_response, receipt
+from gateway.downloads import content_response, part_of, receipt
 from handlers.context import caller, gateway
 from providers.base import Json
 
@@ -45,7 +45,8 @@ def retrieve_container_file(
 def retrieve_container_file_content(
     container_id: str, file_id: str, provider: str | None = None
 ) -> Response:
-    content = gateway().files.read_file(caller(), container_id, file_id, provider)
+    part = part_of(request)
+    content = gateway().files.read_file(caller(), container_id, file_id, provider, part=part)
     return content_response(content, request)
 
 

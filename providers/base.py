@@ -1,7 +1,7 @@
 """What can run containers: the interface every backend implements."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from sqlalchemy import Connection
@@ -52,13 +52,30 @@ class Content:
     """A file's path, and `read(start, stop)` for its bytes up to, not including, `stop`.
 
     `read` fails at once when the bytes cannot be had, not after the answer has begun. Where the
-    hash is not known, ranges do not work and `read` returns the whole.
+    hash is not known, `read` returns the whole, or the part that `headers` tell of: what a native
+    provider says of its bytes, as `ETag`, `Accept-Ranges` and `Content-Range`. `size` is then the
+    part's.
     """
 
     path: str
     size: int | None
     sha256: str | None
     read: Callable[[int, int], Iterator[bytes]]
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Part:
+    """The part of a file that a client asks for: `Range`, one of bytes, and `If-Range`, an ETag."""
+
+    range: str
+    if_range: str | None
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Ask for it in a request's headers."""
+        condition = {} if self.if_range is None else {"If-Range": self.if_range}
+        return {"Range": self.range, **condition}
 
 
 class Provider(Protocol):
@@ -119,8 +136,11 @@ class Provider(Protocol):
     def retrieve_file(self, container: Container, file_id: str) -> File:
         """Return the file's record. Raises FileNotFound."""
 
-    def read_file(self, container: Container, file_id: str) -> Content:
-        """Return the file's record and a way to its bytes. Raises FileNotFound."""
+    def read_file(self, container: Container, file_id: str, part: Part | None = None) -> Content:
+        """Return the file's record and a way to its bytes, or to a part if a provider cuts files.
+
+        Raises FileNotFound, and RangeNotSatisfiable in the provider's name.
+        """
 
     def delete_file(
         self, container: Container, file_id: str, record: Callable[[Connection], None]

@@ -17,7 +17,8 @@ from catalog.database import Database
 from catalog.files import File
 from catalog.pages import Page, PageRequest, UnknownCursor
 from providers.accounts import Account, pick
-from providers.base import Content, Json, Snapshot, Upload
+from providers.base import Content, Json, Part, Snapshot, Upload
+from providers.downloading import content_of, unsatisfied
 from providers.errors import (
     ContainerGone,
     FileNotFound,
@@ -151,12 +152,12 @@ class OpenAI:
     def retrieve_file(self, container: Container, file_id: str) -> File:
         return file_of(self._get_file(container, file_id, "").json(), container)
 
-    def read_file(self, container: Container, file_id: str) -> Content:
+    def read_file(self, container: Container, file_id: str, part: Part | None = None) -> Content:
         file = self.retrieve_file(container, file_id)
-        reply = self._get_file(container, file_id, "/content")
-        length = reply.response.headers.get("Content-Length", "")
-        size = int(length) if length.isdecimal() else None
-        return Content(file.path, size, None, lambda _start, _stop: reply.chunks())
+        with unsatisfied(part, file):
+            headers = part.headers if part is not None else {}
+            reply = self._get_file(container, file_id, "/content", headers=headers)
+        return content_of(file, reply, part)
 
     def delete_file(
         self, container: Container, file_id: str, record: Callable[[Connection], None]
@@ -209,9 +210,9 @@ class OpenAI:
     def _get(self, container: Container, path: str, **request: Any) -> Reply:
         return self._upstream(container).send("GET", path, **request)
 
-    def _get_file(self, container: Container, file_id: str, rest: str) -> Reply:
+    def _get_file(self, container: Container, file_id: str, rest: str, **request: Any) -> Reply:
         with self._missing(container, FileNotFound(file_id, container.id)):
-            return self._get(container, _file_path(container, file_id) + rest)
+            return self._get(container, _file_path(container, file_id) + rest, **request)
 
     @contextmanager
     def _missing(self, container: Container, file: FileNotFound | None = None) -> Iterator[None]:

@@ -1,6 +1,7 @@
 """What a provider answers: its bytes as they arrive, its JSON, and what its errors mean."""
 
 import json
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from providers.upstream_errors import (
 CHUNK_BYTES = 256 * 1024
 MAX_JSON_BYTES = 8 * 1024 * 1024
 MAX_ERROR_BYTES = 64 * 1024
+_NO_RANGE = re.compile(r"bytes \*/[0-9]{1,18}")
 
 
 @dataclass(frozen=True)
@@ -99,12 +101,16 @@ def error_of(response: requests.Response, deadline: float, credentials: str) -> 
     if processed:
         message = "The provider failed." if status >= 500 else "The provider redirects elsewhere."
         return UpstreamFailed(message, retry_after=retry_after, processed=True)
-    return UpstreamRefused(
+    refusal = UpstreamRefused(
         status,
         _text(error.get("message")) or "The provider refused the request.",
         param=_text(error.get("param")),
         code=_text(error.get("code")),
     )
+    content_range = response.headers.get("Content-Range", "")
+    if status == 416 and _NO_RANGE.fullmatch(content_range):
+        refusal.headers["Content-Range"] = content_range
+    return refusal
 
 
 class _Chunks:

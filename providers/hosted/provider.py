@@ -11,7 +11,7 @@ from catalog.containers import Container
 from catalog.database import Database
 from catalog.files import File
 from catalog.pages import Page, PageRequest
-from providers.base import Content, Json, Snapshot, Upload
+from providers.base import Content, Json, Part, Snapshot, Upload
 from providers.errors import BerthError, FileNotFound, InvalidRequest, NotFound
 from providers.hosted import ids
 from providers.hosted.paths import container_path
@@ -110,7 +110,8 @@ class Hosted:
             raise FileNotFound(file_id, container.id)
         return file
 
-    def read_file(self, container: Container, file_id: str) -> Content:
+    def read_file(self, container: Container, file_id: str, part: Part | None = None) -> Content:
+        del part  # `read` returns any
         file = self.retrieve_file(container, file_id)
         size, sha256 = file.bytes or 0, file.sha256 or ""
 

@@ -56,3 +56,4 @@ class Manners:
     lingering: bool = False  # what was deleted stays in lists for LINGER_S
     refuse_empty: bool = False  # "Empty file."
     chunked_downloads: bool = False  # a file's content comes without its length
+    ranges: bool = False  # parts of a file's content can be had

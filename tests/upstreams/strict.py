@@ -16,6 +16,7 @@ from tests.upstreams.document import Json, Refusal, Violation
 from tests.upstreams.listener import HOST, Listener
 from tests.upstreams.messages import Answer, BrokenOff, Head, Malformed, read_body, read_head
 from tests.upstreams.operations import Operations, Request
+from tests.upstreams.ranges import cut
 from tests.upstreams.stored import Manners, StoredContainer, StoredFile
 
 Mode = Literal["openai", "azure"]
@@ -158,7 +159,8 @@ class Strict(Manners):
             return self._refuse(refusal)
         if isinstance(result, StoredFile):
             headers = self._headers("application/octet-stream")
-            return Answer(200, result.content, headers, chunked=self.chunked_downloads)
+            whole = Answer(200, result.content, headers, chunked=self.chunked_downloads)
+            return cut(whole, request.headers) if self.ranges else whole
         lenient = self.null_bytes or self.empty_ids is None
         complaint = self._operations.complaint(request.operation or "", result, lenient=lenient)
         return self._json(200, result, complaint)

@@ -3,7 +3,7 @@
 from gunicorn.arbiter import Arbiter
 
 from catalog.database import CatalogError
-from gateway.serving import announce, gunicorn_settings, migrate
+from gateway.serving import Exposed, announce, gunicorn_settings, prepare
 from gateway.settings import SettingsError, load
 
 try:
@@ -17,8 +17,8 @@ globals().update(gunicorn_settings(_settings))
 def on_starting(server: Arbiter) -> None:
     """Bring the catalog up to date once, before any worker opens it."""
     try:
-        migrate(_settings)
-    except CatalogError as exc:
+        prepare(_settings)
+    except (CatalogError, Exposed) as exc:
         raise SystemExit(f"Berth cannot start: {exc}") from None
 
 

@@ -16,10 +16,10 @@ from gateway.audit import Audit
 from gateway.errors import meaning
 from gateway.logs import request_id
 from providers.base import Json
+from providers.errors import ProviderNotAllowed
 from providers.exchange import Exchange, exchange
 
 DEFAULT_PROVIDER = "openai"
-ANONYMOUS = "anonymous"
 
 
 @dataclass(frozen=True)
@@ -27,11 +27,17 @@ class Caller:
     """Who calls, from where, and what its headers ask for."""
 
     tenant: str
+    actor: str = "anonymous"
+    providers: frozenset[str] | None = None
     address: str | None = None
     idempotency_key: str | None = None
     deployment: str | None = None
     raw_request: bool = False
     raw_response: bool = False
+
+    def may_use(self, provider: str) -> bool:
+        """Tell whether the caller's key is good for a provider."""
+        return self.providers is None or provider in self.providers
 
 
 class Call:
@@ -87,6 +93,12 @@ class Call:
         self._token = exchange.set(self.exchange)
         return self
 
+    def serve_by(self, provider: str) -> None:
+        """Say which provider serves the call. Raises ProviderNotAllowed for a key's others."""
+        self.provider = provider
+        if not self._caller.may_use(provider):
+            raise ProviderNotAllowed(provider)
+
     def __exit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
     ) -> None:
@@ -103,7 +115,7 @@ class Call:
             id=f"evt_{secrets.token_hex(16)}",
             created_at=self._audit.now(),
             tenant=self._caller.tenant,
-            actor=ANONYMOUS,
+            actor=self._caller.actor,
             address=self._caller.address,
             request_id=request_id.get(),
             request_type=self.request_type,

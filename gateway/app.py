@@ -16,6 +16,7 @@ from connexion.options import SwaggerUIOptions
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
+from gateway.authentication import Authentication
 from gateway.bridge import WSGIBridge
 from gateway.config import ProviderConfig, complete
 from gateway.document import Document, ServedDocument, unchecked
@@ -42,13 +43,14 @@ def create_app(
     document = Document(settings)
 
     @asynccontextmanager
-    async def lifespan(_app: ConnexionMiddleware) -> AsyncIterator[dict[str, float]]:
+    async def lifespan(_app: ConnexionMiddleware) -> AsyncIterator[dict[str, Any]]:
         gateway = Gateway(settings, complete(configs or {}), clock=clock)
         app.app.extensions["gateway"] = gateway
         prepare_handlers(app.app)
         gateway.start()
         try:
             yield {
+                "keys": gateway.keys,
                 "head_timeout_s": settings.head_timeout_s,
                 "idle_timeout_s": settings.idle_timeout_s,
             }
@@ -65,7 +67,7 @@ def create_app(
         swagger_ui_options=SwaggerUIOptions(swagger_ui_config={"validatorUrl": None}),
     )
     with unchecked():
-        app.add_api(document.spec)
+        app.add_api({**document.spec, "security": []})  # authentication is a middleware of ours
     for kind in (BerthError, ProblemException, HTTPException, Exception):
         app.add_error_handler(kind, error_handler(document))
     _stream(app, settings)
@@ -83,6 +85,8 @@ def _middlewares(settings: Settings, document: Document) -> list[Any]:
             middlewares += [StrictPaths, partial(ServedDocument, document=document)]
         if middleware is not ResponseValidationMiddleware or settings.validate_responses:
             middlewares.append(ours.get(middleware, middleware))
+        if middleware is SwaggerUIMiddleware:
+            middlewares.append(Authentication)
     return middlewares
 
 

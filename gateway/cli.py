@@ -15,6 +15,8 @@ from catalog.database import CatalogError
 from gateway import VERSION
 from gateway.answers import event_body
 from gateway.config import ProviderConfig
+from gateway.keys import KeyRing
+from gateway.keys_cli import keys_group
 from gateway.logs import log_settings
 from gateway.settings import Settings, SettingsError, load
 from gateway.state import Gateway
@@ -103,6 +105,15 @@ def export(tenant: str | None, since: datetime | None) -> None:
     with _gateway() as gateway:
         for event in gateway.audit.export(tenant=tenant, since=start):
             click.echo(orjson.dumps(event_body(event)))
+
+
+@contextmanager
+def _keys() -> Iterator[KeyRing]:
+    with _gateway() as gateway:
+        yield gateway.keys
+
+
+main.add_command(keys_group(_keys))
 
 
 @contextmanager

@@ -32,6 +32,8 @@ class Lookup:
         self, call: Call, tenant: str, container_id: str, provider: str | None
     ) -> Container:
         """Return a container that is alive or still shown. Raises ContainerNotFound."""
+        if provider is not None:
+            call.serve_by(provider)
         container = self._find(tenant, container_id, provider)
         if container is not None and self._is_idle(container):
             with self._database.note() as tx:
@@ -41,7 +43,7 @@ class Lookup:
             container = touched or self._find(tenant, container_id, provider)
         if container is None:
             raise ContainerNotFound(container_id)
-        call.provider = container.provider
+        call.serve_by(container.provider)
         return container
 
     def alive(self, call: Call, tenant: str, container_id: str, provider: str | None) -> Container:

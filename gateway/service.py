@@ -21,6 +21,7 @@ class ContainerService(Operations):
     def create_container(self, caller: Caller, spec: Json) -> Json:
         """Create a container from a body that the document found valid."""
         with self._call("container_create", caller, spec.get("provider")) as call:
+            call.serve_by(call.provider)
             wanted = fingerprint(call.provider, spec)
             key = caller.idempotency_key
             with self._keys.claim(caller.tenant, call.request_type, key) as claim:
@@ -48,6 +49,7 @@ class ContainerService(Operations):
     ) -> Json:
         """Return a page of the tenant's containers at a provider. Raises UnknownCursor."""
         with self._call("container_list", caller, provider) as call:
+            call.serve_by(call.provider)
             now = self._clock()
             kept_since = self._lookup.kept_since()
             with self._database.read() as tx:
@@ -99,11 +101,11 @@ class ContainerService(Operations):
         """
         self._audit.flush()
         with self._call("container_event_list", caller, provider) as call:
+            call.serve_by(call.provider)
             with self._database.read() as tx:
                 page = events.select_events(tx, caller.tenant, container_id, provider, request)
             if page is None:
                 raise ContainerNotFound(container_id)
-            call.provider = page.items[0].provider if page.items else call.provider
             body = list_body([event_body(event) for event in page.items], has_more=page.has_more)
             return self._answer(call, caller, body, self._registry.for_new(call.provider).backend)
 

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from uvicorn_worker import UvicornWorker
 
+from catalog import keys
 from gateway import VERSION
 from gateway.config import ProviderConfig
 from gateway.logs import log_settings
@@ -48,11 +49,23 @@ def gunicorn_settings(settings: Settings) -> dict[str, Any]:
     }
 
 
-def migrate(settings: Settings) -> None:
-    """Bring the catalog up to date, before any worker opens it."""
+class Exposed(Exception):
+    """Whoever reaches the address could use every container."""
+
+
+def prepare(settings: Settings) -> None:
+    """Bring the catalog up to date, before any worker opens it. Raises CatalogError and Exposed."""
     database = open_database(settings)
     database.migrate()
+    with database.read() as tx:
+        open_to_all = not keys.exist(tx)
     database.close()
+    if settings.exposed and open_to_all and not settings.allow_anonymous:
+        raise Exposed(
+            f"anyone who reaches {settings.host} could use every container, because no key was "
+            f"made yet. Make one with `berth keys create --tenant NAME`, listen on 127.0.0.1, or "
+            f"accept it with BERTH_ALLOW_ANONYMOUS=true."
+        )
 
 
 def announce(settings: Settings, configs: Mapping[str, ProviderConfig], address: str) -> None:
@@ -69,4 +82,7 @@ def announce(settings: Settings, configs: Mapping[str, ProviderConfig], address:
         "; ".join(f"{len(n)} providers {b}: {', '.join(n)}" for b, n in served.items() if n),
     )
     if settings.allow_anonymous:
-        logger.warning("BERTH_ALLOW_ANONYMOUS is set: whoever reaches this address may do anything")
+        logger.warning(
+            "BERTH_ALLOW_ANONYMOUS is set: until a key is made, whoever reaches this address may "
+            "do anything"
+        )

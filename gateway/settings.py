@@ -7,7 +7,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError, ValidationInfo, field_validator
+from pydantic import Field, ValidationError, field_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -30,7 +30,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, populate_by_name=True)
 
-    allow_anonymous: bool = False  # before `host`, whose check asks for it
+    allow_anonymous: bool = False
     host: Annotated[str, Field(validation_alias="HOST", min_length=1)] = "127.0.0.1"
     port: Annotated[int, Field(validation_alias="PORT", ge=0, le=65535)] = 8080
     workers: Annotated[int, Field(validation_alias="WEB_CONCURRENCY", ge=1, le=256)] = 1
@@ -52,17 +52,6 @@ class Settings(BaseSettings):
     validate_responses: bool = False
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
-    @field_validator("host")
-    @classmethod
-    def _refuse_strangers(cls, host: str, info: ValidationInfo) -> str:
-        if not (info.data.get("allow_anonymous") or _is_loopback(host)):
-            raise ValueError(
-                f"There, anyone on the network could use every container, because Berth has no "
-                f"keys yet. Listen on 127.0.0.1 behind a proxy that checks who calls, or accept "
-                f"it with {PREFIX}ALLOW_ANONYMOUS=true"
-            )
-        return host
-
     @field_validator("data_dir", mode="before")
     @classmethod
     def _refuse_nowhere(cls, directory: object) -> object:
@@ -76,6 +65,11 @@ class Settings(BaseSettings):
         if not all(_ORIGIN.fullmatch(o.strip()) for o in origins.split(",") if origins):
             raise ValueError("Give origins such as https://app.example.org, without a path")
         return origins
+
+    @property
+    def exposed(self) -> bool:
+        """Tell whether others than this machine's processes may reach the gateway."""
+        return not _is_loopback(self.host)
 
     @property
     def address(self) -> str:

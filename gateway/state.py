@@ -8,9 +8,11 @@ import sqlalchemy as sa
 
 from blobs.directory import BlobDirectory
 from catalog.database import Database
+from gateway.answers import Caller
 from gateway.audit import FLUSH_S, Audit
 from gateway.config import ProviderConfig
 from gateway.file_service import FileService
+from gateway.keys import KeyRing
 from gateway.lookup import Lookup
 from gateway.periodic import Periodic
 from gateway.reconciler import Reconciler
@@ -72,6 +74,7 @@ class Gateway:
         )
         retention_s = settings.expired_retention_hours * 3600
         lookup = Lookup(self._database, retention_s=retention_s, clock=clock)
+        self.keys = KeyRing(self._database, clock=clock)
         self.audit = Audit(self._database, clock=clock)
         parts = (self._database, self.registry, lookup, self.audit)
         self.containers = ContainerService(*parts, clock=clock)
@@ -108,9 +111,9 @@ class Gateway:
         """Return the file a client sends, unread. Raises InvalidRequest."""
         return MultipartUpload(stream, content_type, max_bytes=self.settings.max_file_bytes)
 
-    def list_providers(self) -> Json:
-        """Return what serves each provider, and what works there."""
-        data = [self._provider_body(name) for name in self.registry]
+    def list_providers(self, caller: Caller) -> Json:
+        """Return what serves each provider that the caller may use, and what works there."""
+        data = [self._provider_body(name) for name in self.registry if caller.may_use(name)]
         return {"object": "list", "data": data}
 
     def check_readiness(self) -> Json:

@@ -5,6 +5,7 @@ from typing import cast
 from flask import current_app, request
 
 from gateway.answers import Caller
+from gateway.authentication import SCOPE, Principal
 from gateway.state import Gateway
 
 
@@ -14,10 +15,13 @@ def gateway() -> Gateway:
 
 
 def caller() -> Caller:
-    """Return who calls: everyone is tenant `default` as long as there are no keys."""
+    """Return who calls."""
+    principal: Principal = request.environ["asgi.scope"][SCOPE]
     headers, raw = request.headers, gateway().settings.allow_raw
     return Caller(
-        tenant="default",
+        tenant=principal.tenant,
+        actor=principal.actor,
+        providers=principal.providers,
         address=request.remote_addr,
         idempotency_key=headers.get("Idempotency-Key"),
         deployment=headers.get("x-berth-deployment") or headers.get("x-bf-api-key"),

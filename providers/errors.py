@@ -3,6 +3,7 @@
 BerthError
 ├── InvalidRequest            400  something the client sent is wrong; `param` names it
 │   └── Unsupported           400  the provider cannot honour a field
+├── ProviderNotAllowed        403  the key is for other providers
 ├── NotFound                  404
 │   ├── ContainerNotFound
 │   ├── ContainerExpired
@@ -105,6 +106,16 @@ class FileNotFound(NotFound):
 
     def __init__(self, file_id: str, container_id: str) -> None:
         super().__init__(f"File {file_id} not found on container {container_id}.")
+
+
+class ProviderNotAllowed(BerthError):
+    """The caller's key is for other providers."""
+
+    status = 403
+    code = "provider_not_allowed"
+
+    def __init__(self, provider: str) -> None:
+        super().__init__(f"This key may not use provider '{provider}'.", param="provider")
 
 
 class ClientStalled(BerthError):

@@ -233,6 +233,7 @@ def test_links_lead_to_operations_and_name_their_parameters(document: Json) -> N
 
 def test_every_component_is_used(document: Json) -> None:
     used = {node["$ref"] for _, node in nodes(document) if isinstance(node.get("$ref"), str)}
+    used |= {f"#/components/securitySchemes/{name}" for way in document["security"] for name in way}
     components = {
         f"#/components/{kind}/{name}"
         for kind, named in document["components"].items()

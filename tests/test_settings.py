@@ -167,15 +167,6 @@ def test_other_variables_are_not_ours(environ: pytest.MonkeyPatch) -> None:
     assert load_settings().port == 8080
 
 
-def test_a_network_address_says_how_it_can_be_accepted(environ: pytest.MonkeyPatch) -> None:
-    environ.setenv("HOST", "0.0.0.0")
-
-    with pytest.raises(SettingsError, match="accept it with BERTH_ALLOW_ANONYMOUS=true"):
-        load_settings()
-    environ.setenv("BERTH_ALLOW_ANONYMOUS", "true")
-    assert load_settings().address == "0.0.0.0:8080"
-
-
 def test_an_ipv6_address_is_told_from_its_port(environ: pytest.MonkeyPatch) -> None:
     environ.setenv("HOST", "::1")
 

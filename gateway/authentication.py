@@ -1,0 +1,98 @@
+"""Who calls: a key opens its tenant's containers; without any key made, everyone is `default`."""
+
+import asyncio
+from dataclasses import dataclass, replace
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from catalog.keys import Key
+from gateway.keys import KeyRing
+from providers.errors import BerthError
+
+PUBLIC = {"/health", "/ready"}
+READING = {"GET", "HEAD", "OPTIONS"}
+SCOPE = "berth.principal"
+"""Where a request's scope says who calls."""
+
+
+class Unauthenticated(BerthError):
+    """No key, or one that does not open anything."""
+
+    status = 401
+    code = "invalid_api_key"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Incorrect API key provided, or none. Send one as `Authorization: Bearer bk_…`.",
+            headers={"WWW-Authenticate": "Bearer"},
+        )
+
+
+class Forbidden(BerthError):
+    """The key may not do this."""
+
+    status = 403
+
+
+@dataclass(frozen=True)
+class Principal:
+    """Who calls: for which tenant, with which key, and what it may use."""
+
+    tenant: str = "default"
+    actor: str = "anonymous"
+    role: str = "member"
+    providers: frozenset[str] | None = None
+
+
+class Authentication:
+    """ASGI middleware in front of every operation; it asks the catalog in a thread."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve the request for who calls. Raises Unauthenticated and Forbidden."""
+        if scope["type"] == "http" and scope["path"] not in PUBLIC:
+            ring: KeyRing = scope["state"]["keys"]
+            headers = Headers(scope=scope)
+            secret = _secret(headers)
+            if not ring.fresh(secret):
+                await asyncio.to_thread(ring.refresh, secret)
+            principal = _principal(ring, secret, headers.get("x-berth-tenant"))
+            if principal.role == "reader" and scope["method"] not in READING:
+                raise Forbidden("This key may only read.", code="read_only_key")
+            scope = {**scope, SCOPE: principal}
+        await self._app(scope, receive, send)
+
+
+def _principal(ring: KeyRing, secret: str, tenant: str | None) -> Principal:
+    if not ring.in_use:
+        return Principal()
+    key = ring.find(secret)
+    if key is None:
+        raise Unauthenticated
+    return _acting(_principal_of(key), tenant)
+
+
+def _secret(headers: Headers) -> str:
+    """Return the key that was sent, wherever a client of this field puts it."""
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        return token.strip()
+    return headers.get("x-bf-vk") or headers.get("api-key") or ""
+
+
+def _principal_of(key: Key) -> Principal:
+    providers = None if key.providers is None else frozenset(key.providers)
+    return Principal(key.tenant, key.id, key.role, providers)
+
+
+def _acting(principal: Principal, tenant: str | None) -> Principal:
+    """Return the principal for the tenant that it asks to act for."""
+    if tenant is None or tenant == principal.tenant:
+        return principal
+    if principal.role != "admin":
+        message = "Only an admin's key may act for another tenant."
+        raise Forbidden(message, param="x-berth-tenant", code="not_an_admin")
+    return replace(principal, tenant=tenant)

@@ -1,0 +1,145 @@
+"""API keys: made, revoked, replaced, and recognised.
+
+A key is `bk_`, 40 random characters and 6 that are a checksum of those, so that a scanner for
+leaked secrets knows one when it sees it. It has 238 bits of chance, so its plain SHA-256 is as safe
+to keep as a slow hash would be.
+"""
+
+import hashlib
+import re
+import secrets
+import string
+import zlib
+from collections.abc import Callable
+from dataclasses import replace
+
+from catalog import keys
+from catalog.database import Database
+from catalog.keys import Key
+
+PREFIX = "bk_"
+FRESH_S = 2
+"""How long a process trusts what it knows of a key: a revoked one works that much longer."""
+
+_DIGITS = string.digits + string.ascii_uppercase + string.ascii_lowercase
+_RANDOM, _CHECKSUM = 40, 6
+_FORM = re.compile(rf"bk_([0-9A-Za-z]{{{_RANDOM}}})([0-9A-Za-z]{{{_CHECKSUM}}})")
+MAX_KNOWN = 10_000
+
+
+def new_secret() -> str:
+    """Return a key that nobody has."""
+    chance = "".join(secrets.choice(_DIGITS) for _ in range(_RANDOM))
+    return PREFIX + chance + _checksum(chance)
+
+
+def well_formed(secret: str) -> bool:
+    """Tell whether the text could be a key, by its form and checksum."""
+    match = _FORM.fullmatch(secret)
+    return match is not None and _checksum(match[1]) == match[2]
+
+
+class KeyRing:
+    """The keys of a catalog, as one process knows them. Any thread may call it."""
+
+    def __init__(self, database: Database, *, clock: Callable[[], float]) -> None:
+        self._database = database
+        self._clock = clock
+        self._known: dict[str, tuple[float, Key | None]] = {}
+        self._in_use = False
+        self._checked_at = 0.0
+
+    def fresh(self, secret: str) -> bool:
+        """Tell whether what is known suffices to answer for the key, without the catalog."""
+        now = self._clock()
+        if not self._in_use:
+            return abs(now - self._checked_at) < FRESH_S
+        checked_at, _ = self._known.get(_hash(secret), (0.0, None))
+        return abs(now - checked_at) < FRESH_S or not well_formed(secret)
+
+    def refresh(self, secret: str) -> None:
+        """Ask the catalog for the key, and whether keys are in use at all."""
+        now = self._clock()
+        with self._database.read() as tx:
+            self._in_use = self._in_use or keys.exist(tx)
+            key = keys.find(tx, _hash(secret)) if well_formed(secret) else None
+        self._checked_at = now
+        if len(self._known) >= MAX_KNOWN:
+            self._known.clear()
+        self._known[_hash(secret)] = (now, key)
+
+    @property
+    def in_use(self) -> bool:
+        """Tell whether any key was ever made: nobody is anonymous from then on."""
+        return self._in_use
+
+    def find(self, secret: str) -> Key | None:
+        """Return the key if it is known and valid."""
+        _, key = self._known.get(_hash(secret), (0.0, None))
+        return key if key is not None and key.valid(self._clock()) else None
+
+    def create(
+        self,
+        tenant: str,
+        role: str = "member",
+        providers: list[str] | None = None,
+        lifetime_s: float | None = None,
+    ) -> tuple[Key, str]:
+        """Make a key; return its record and the key itself, which is told only here."""
+        now = self._clock()
+        ends = None if lifetime_s is None else now + lifetime_s
+        secret = new_secret()
+        key = Key(
+            id=f"key_{secrets.token_hex(12)}",
+            hash=_hash(secret),
+            hint=secret[: len(PREFIX) + 4],
+            tenant=tenant,
+            role=role,
+            providers=providers,
+            created_at=int(now),
+            expires_at=ends,
+        )
+        with self._database.write() as tx:
+            keys.insert(tx, key)
+        return key, secret
+
+    def all(self) -> list[Key]:
+        """Return all keys, the oldest first; revoked ones too."""
+        with self._database.read() as tx:
+            return list(keys.select_keys(tx))
+
+    def revoke(self, key_id: str) -> Key | None:
+        """Let the key end now; None when there is no such key."""
+        with self._database.write() as tx:
+            return keys.revoke(tx, key_id, self._clock())
+
+    def rotate(self, key_id: str, grace_s: float = 0) -> tuple[Key, str] | None:
+        """Make a key like this one, which ends after a grace time; None when it is not valid."""
+        now, secret = self._clock(), new_secret()
+        with self._database.write() as tx:
+            old = next((key for key in keys.select_keys(tx) if key.id == key_id), None)
+            if old is None or not old.valid(now):
+                return None
+            key = replace(
+                old,
+                id=f"key_{secrets.token_hex(12)}",
+                hash=_hash(secret),
+                hint=secret[: len(PREFIX) + 4],
+                created_at=int(now),
+                revoked_at=None,
+            )
+            keys.insert(tx, key)
+            keys.revoke(tx, key_id, now + grace_s)
+        return key, secret
+
+
+def _checksum(chance: str) -> str:
+    value, digits = zlib.crc32(chance.encode()), ""
+    for _ in range(_CHECKSUM):
+        value, digit = divmod(value, len(_DIGITS))
+        digits = _DIGITS[digit] + digits
+    return digits
+
+
+def _hash(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()

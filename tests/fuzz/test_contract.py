@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from gateway.cli import main
 from tests.fuzz.run import ROOT, Run, run_schemathesis
 from tests.server import Server
 
@@ -17,8 +19,9 @@ SEED = int(os.environ.get("BERTH_FUZZ_SEED", secrets.randbits(32)))
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server for this module alone, which fills it; it checks its answers too."""
+    """A server for this module alone, which fills it; it checks its answers too, and has a key."""
     data_dir = tmp_path_factory.mktemp("fuzz") / "data"
+    new_key(data_dir)
     with Server(data_dir, WEB_CONCURRENCY="2", BERTH_VALIDATE_RESPONSES="true") as server:
         yield server
 
@@ -27,7 +30,7 @@ def test_no_request_gets_an_answer_that_breaks_the_document(
     server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     alone = ["--phases", "examples,coverage,fuzzing"]
-    run = run_schemathesis(server.url, tmp_path, *budget(SEED), *alone)
+    run = run_schemathesis(server.url, tmp_path, *authorized(server), *budget(SEED), *alone)
     show(run, capsys)
 
     assert run.status == 0, run.output
@@ -40,7 +43,14 @@ def test_no_workflow_gets_an_answer_that_breaks_the_document(
     """schemathesis may end a run of workflows early: as soon as a repeated one goes another way."""
     done = 0
     while done < EXAMPLES:
-        run = run_schemathesis(server.url, tmp_path, *budget(SEED + done), "--phases", "stateful")
+        run = run_schemathesis(
+            server.url,
+            tmp_path,
+            *authorized(server),
+            *budget(SEED + done),
+            "--phases",
+            "stateful",
+        )
         show(run, capsys)
         assert run.status == 0, run.output
         done += max(run.scenarios, 1)
@@ -66,10 +76,25 @@ def test_a_broken_promise_is_found(
     document = tmp_path / "openapi.yaml"
     document.write_text((ROOT / "openapi.yaml").read_text().replace(promise, other))
     few = ["--include-path", path, "--include-method", "GET", "--phases", "coverage"]
-    run = run_schemathesis(server.url, tmp_path, *few, document=document)
+    run = run_schemathesis(server.url, tmp_path, *authorized(server), *few, document=document)
 
     assert run.status == 1
     assert found in run.output
+
+
+def new_key(data_dir: Path) -> str:
+    """Make a key and return it."""
+    arguments = ["keys", "create", "--tenant", "fuzz"]
+    environ: dict[str, str | None] = {n: None for n in os.environ if n.startswith("BERTH_")}
+    environ["BERTH_DATA_DIR"] = str(data_dir)
+    made = CliRunner().invoke(main, arguments, env=environ, catch_exceptions=False)
+    assert made.exit_code == 0, made.output
+    return made.stdout.strip()
+
+
+def authorized(server: Server) -> list[str]:
+    """Return the options that send a key of the server."""
+    return ["--header", f"Authorization: Bearer {new_key(server.data_dir)}"]
 
 
 def budget(seed: int) -> list[str]:

@@ -137,14 +137,7 @@ class Upstream:
         )
         call_deadline.set(deadline)
         try:
-            return self._session.request(
-                method,
-                self._base_url + path,
-                timeout=timeout,
-                stream=True,
-                allow_redirects=False,
-                **request,
-            )
+            return self._session.call(method, self._base_url + path, timeout=timeout, **request)
         except BerthError:  # from the body that a client streams through us
             raise
         except requests.RequestException as exc:

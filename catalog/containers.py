@@ -62,9 +62,9 @@ def find(
     tx: sa.Connection, tenant: str, container_id: str, *, provider: str | None, kept_since: float
 ) -> Container | None:
     """Return a container that is alive, or that expired after `kept_since`."""
-    row = tx.execute(_by_id, {"id": container_id}).first()
+    row = tx.execute(_of_tenant, {"id": container_id, "tenant": tenant}).first()
     container = Container(*row) if row is not None else None
-    if container is None or container.deleted_at is not None or container.tenant != tenant:
+    if container is None or container.deleted_at is not None:
         return None
     lives = container.backend == "native" and container.ended_at is None
     shown = lives or container.expires_at > kept_since
@@ -172,7 +172,9 @@ def purge(tx: sa.Connection, *, kept_since: float) -> None:
 
 
 _columns = [containers.c[field.name] for field in fields(Container)]
-_by_id = sa.select(*_columns).where(containers.c.id == sa.bindparam("id"))
+_of_tenant = sa.select(*_columns).where(
+    containers.c.id == sa.bindparam("id"), containers.c.tenant == sa.bindparam("tenant")
+)
 """Made once: to make a query costs more than to run it."""
 
 

@@ -44,7 +44,7 @@ class FileService(Operations):
         with self._creating(caller, container_id, provider) as (call, claim):
             if claim.answered:
                 upload.exhaust()
-                return _replayed(claim, wanted())
+                return _replayed(call, claim, wanted())
             with self._serving(call, caller, container_id, provider) as (container, backend):
                 upload.watch(self._keeping_alive(container, claim))
                 record = self._recording(call, caller, container, claim, wanted)
@@ -58,7 +58,7 @@ class FileService(Operations):
         wanted = fingerprint(container_id, spec)
         with self._creating(caller, container_id, provider) as (call, claim):
             if claim.answered:
-                return _replayed(claim, wanted)
+                return _replayed(call, claim, wanted)
             with self._serving(call, caller, container_id, provider) as (container, backend):
                 record = self._recording(call, caller, container, claim, lambda: wanted)
                 file = backend.copy_file(container, spec, record)
@@ -174,6 +174,7 @@ class FileService(Operations):
         return watch
 
 
-def _replayed(claim: Claim, wanted: str) -> FileAnswer:
+def _replayed(call: Call, claim: Claim, wanted: str) -> FileAnswer:
     answer = claim.replay(wanted)
+    call.serve_by(answer["extra_fields"]["provider"])
     return answer, answer.pop("sha256")

@@ -2,13 +2,13 @@
 
 import json
 import sqlite3
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from starlette.testclient import TestClient
 
+from gateway.cli import main
 from gateway.settings import Settings
 from tests.calls import Json, assert_not_found, catalog_of, create, gateway_of, ids, upload
 from tests.conftest import Clock
@@ -167,14 +167,13 @@ def test_events_are_exported_as_json_lines(client: TestClient, settings: Setting
 
 def exported(data_dir: Path, *arguments: str) -> list[Json]:
     """Return what `berth audit export` writes."""
-    done = subprocess.run(
-        [sys.executable, "-m", "gateway.cli", "audit", "export", *arguments],
+    done = CliRunner().invoke(
+        main,
+        ["audit", "export", *arguments],
         env={"BERTH_DATA_DIR": str(data_dir)},
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=True,
+        catch_exceptions=False,
     )
+    assert done.exit_code == 0, done.output
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 

@@ -1,11 +1,12 @@
 """Rows of the files that Berth itself keeps. Functions take a transaction."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
 import sqlalchemy as sa
 
+from catalog.blob_owners import release
 from catalog.pages import Page, PageRequest, select_page
 from catalog.tables import files
 
@@ -27,16 +28,16 @@ class File:
     blob: str | None
 
 
-def replace(tx: sa.Connection, file: File, now: float) -> str | None:
-    """Add the file in the place of one with the same path; return that one's blob."""
+def replace(tx: sa.Connection, file: File, now: float) -> Sequence[str]:
+    """Add the file in the place of one with the same path; return what to remove of its bytes."""
     replaced = tx.execute(
         sa.update(files)
         .where(files.c.container_id == file.container_id, files.c.path == file.path, _present)
         .values(deleted_at=now)
-        .returning(files.c.blob)
+        .returning(files.c.id)
     ).scalar()
     tx.execute(sa.insert(files), [file.__dict__])
-    return replaced
+    return [] if replaced is None else release(tx, files, files.c.id == replaced)
 
 
 def find(tx: sa.Connection, container_id: str, file_id: str) -> File | None:
@@ -53,50 +54,21 @@ def select_files(tx: sa.Connection, container_id: str, request: PageRequest) -> 
     return select_page(tx, query, request, cursors=cursors, record=_record)
 
 
-def mark_deleted(tx: sa.Connection, container_id: str, file_id: str, now: float) -> str | None:
-    """Make the file gone and return its blob; None when there is no such file."""
-    return tx.execute(
-        sa.update(files)
-        .where(_is(container_id, file_id))
-        .values(deleted_at=now)
-        .returning(files.c.blob)
-    ).scalar()
+def mark_deleted(
+    tx: sa.Connection, container_id: str, file_id: str, now: float
+) -> Sequence[str] | None:
+    """Make the file gone and return what to remove of its bytes; None when there is none."""
+    changed = tx.execute(
+        sa.update(files).where(_is(container_id, file_id)).values(deleted_at=now)
+    ).rowcount
+    return release(tx, files, files.c.id == file_id) if changed else None
 
 
 def mark_all_deleted(tx: sa.Connection, container_id: str, now: float) -> Sequence[str]:
-    """Make all files of a container gone and return their blobs."""
-    return (
-        tx.execute(
-            sa.update(files)
-            .where(files.c.container_id == container_id, _present)
-            .values(deleted_at=now)
-            .returning(files.c.blob)
-        )
-        .scalars()
-        .all()
-    )
-
-
-def select_deleted_blobs(tx: sa.Connection, limit: int) -> Sequence[str]:
-    """Return blobs of deleted files that may still be on disk."""
-    query = sa.select(files.c.blob).where(
-        files.c.deleted_at.is_not(None), files.c.blob.is_not(None)
-    )
-    return tx.execute(query.limit(limit)).scalars().all()
-
-
-def forget_blobs(tx: sa.Connection, blobs: Collection[str]) -> None:
-    """Record that these blobs of deleted files are gone."""
-    tx.execute(
-        sa.update(files)
-        .where(files.c.blob.in_(blobs), files.c.deleted_at.is_not(None))
-        .values(blob=None)
-    )
-
-
-def select_known_blobs(tx: sa.Connection, blobs: Collection[str]) -> set[str]:
-    """Return those of the blobs that belong to a file."""
-    return set(tx.execute(sa.select(files.c.blob).where(files.c.blob.in_(blobs))).scalars())
+    """Make all files of a container gone and return what to remove of their bytes."""
+    mine = files.c.container_id == container_id
+    tx.execute(sa.update(files).where(mine, _present).values(deleted_at=now))
+    return release(tx, files, mine)
 
 
 def purge(tx: sa.Connection, *, kept_since: float) -> None:

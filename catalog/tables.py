@@ -92,6 +92,48 @@ files = sa.Table(
     sqlite_autoincrement=True,
 )
 
+stored_files = sa.Table(
+    "stored_files",
+    metadata,
+    sa.Column("sequence", _Sequence, primary_key=True, autoincrement=True),
+    sa.Column("id", sa.Text, nullable=False, unique=True),
+    sa.Column("tenant", sa.Text, nullable=False),
+    sa.Column("provider", sa.Text, nullable=False),
+    sa.Column("backend", sa.Text, nullable=False),
+    sa.Column("deployment", sa.Text),
+    sa.Column("filename", sa.Text, nullable=False),
+    sa.Column("purpose", sa.Text, nullable=False),
+    sa.Column("bytes", sa.BigInteger, nullable=False),
+    sa.Column("sha256", sa.Text),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("status_details", sa.Text),
+    sa.Column("created_at", sa.BigInteger, nullable=False),
+    sa.Column("expires_at", sa.BigInteger),
+    sa.Column("blob", sa.Text),
+    sa.Column("deleted_at", sa.Float),
+    sa.Index("stored_files_by_blob", "blob"),
+    sa.Index("stored_files_by_age", "tenant", "provider", "created_at", "sequence"),
+    sa.Index(
+        "stored_files_to_end",
+        "expires_at",
+        sqlite_where=sa.text("deleted_at IS NULL"),
+        postgresql_where=sa.text("deleted_at IS NULL"),
+    ),
+    sa.Index(
+        "stored_files_to_sweep",
+        "deleted_at",
+        sqlite_where=sa.text("deleted_at IS NOT NULL AND blob IS NOT NULL"),
+        postgresql_where=sa.text("deleted_at IS NOT NULL AND blob IS NOT NULL"),
+    ),
+    sa.Index(
+        "stored_files_to_purge",
+        "deleted_at",
+        sqlite_where=sa.text("deleted_at IS NOT NULL AND blob IS NULL"),
+        postgresql_where=sa.text("deleted_at IS NOT NULL AND blob IS NULL"),
+    ),
+    sqlite_autoincrement=True,
+)
+
 intents = sa.Table(
     "intents",
     metadata,

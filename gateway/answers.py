@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from catalog.containers import Container
 from catalog.events import Event
 from catalog.files import File
+from catalog.stored_files import StoredFile
 from gateway.audit import Audit
 from gateway.errors import meaning
 from gateway.logs import request_id
@@ -32,6 +33,7 @@ class Caller:
     address: str | None = None
     idempotency_key: str | None = None
     deployment: str | None = None
+    copy_files: bool = False
     raw_request: bool = False
     raw_response: bool = False
 
@@ -161,6 +163,24 @@ def file_body(file: File) -> Json:
 def event_body(event: Event) -> Json:
     """Return an event as clients see it."""
     return {"object": "container.event", **event.__dict__}
+
+
+def stored_file_body(file: StoredFile) -> Json:
+    """Return an uploaded file as clients see it."""
+    body: Json = {
+        "id": file.id,
+        "object": "file",
+        "bytes": file.bytes,
+        "created_at": file.created_at,
+        "filename": file.filename,
+        "purpose": file.purpose,
+        "status": file.status,
+    }
+    if file.expires_at is not None:
+        body["expires_at"] = file.expires_at
+    if file.status_details is not None:
+        body["status_details"] = file.status_details
+    return body
 
 
 def list_body(data: list[Json], *, has_more: bool) -> Json:

@@ -19,7 +19,7 @@ logger = logging.getLogger("berth.requests")
 _GOOD_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}\Z")
 _AMBIGUOUS = re.compile(r"/\Z|//|[\x00-\x1f\x7f]")
 MIN_BYTES_PER_S = 1024
-_ALIAS = "/openai/containers"
+_ALIAS = re.compile(r"\A/openai/(?=(?:containers|files)(?:/|\Z))")
 
 
 class Edge:
@@ -134,9 +134,7 @@ def _request_id(scope: Scope) -> str:
 
 def _canonical_path(path: str) -> str:
     """Return the documented path that answers for the alias without `/v1`."""
-    if path == _ALIAS or path.startswith(f"{_ALIAS}/"):
-        return path.replace("/openai/", "/openai/v1/", 1)
-    return path
+    return _ALIAS.sub("/openai/v1/", path)
 
 
 def _canonical_headers(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:

@@ -15,8 +15,6 @@ from gateway.operations import Operations
 from gateway.uploads import MultipartUpload
 from providers.base import Content, Json, Part, Provider
 
-KEEP_ALIVE_S = 3
-
 FileAnswer = tuple[Json, str | None]
 """A file's body, and the hash of its bytes in hexadecimal."""
 
@@ -44,7 +42,7 @@ class FileService(Operations):
         with self._creating(caller, container_id, provider) as (call, claim):
             if claim.answered:
                 upload.exhaust()
-                return _replayed(call, claim, wanted())
+                return replayed(call, claim, wanted())
             with self._serving(call, caller, container_id, provider) as (container, backend):
                 upload.watch(self._keeping_alive(container, claim))
                 record = self._recording(call, caller, container, claim, wanted)
@@ -58,10 +56,11 @@ class FileService(Operations):
         wanted = fingerprint(container_id, spec)
         with self._creating(caller, container_id, provider) as (call, claim):
             if claim.answered:
-                return _replayed(call, claim, wanted)
-            with self._serving(call, caller, container_id, provider) as (container, backend):
+                return replayed(call, claim, wanted)
+            with self._serving(call, caller, container_id, provider) as (container, _backend):
                 record = self._recording(call, caller, container, claim, lambda: wanted)
-                file = backend.copy_file(container, spec, record)
+                watch = self._keeping_alive(container, claim)
+                file = self._copies.copy(caller, container, spec, record, watch)
                 return self._file_answer(call, caller, container, file), file.sha256
 
     def list_files(
@@ -160,21 +159,11 @@ class FileService(Operations):
 
     def _keeping_alive(self, container: Container, claim: Claim) -> Callable[[bytes], None]:
         """Return a watcher that lets a long upload count as activity while it goes on."""
-        last = self._clock()
-
-        def watch(_chunk: bytes) -> None:
-            nonlocal last
-            now = self._clock()
-            if now - last >= KEEP_ALIVE_S:
-                last = now
-                with self._database.write() as tx:
-                    self._lookup.keep_alive(tx, container)
-                    claim.renew(tx, now)
-
-        return watch
+        return self._renewing(claim, lambda tx: self._lookup.keep_alive(tx, container))
 
 
-def _replayed(call: Call, claim: Claim, wanted: str) -> FileAnswer:
+def replayed(call: Call, claim: Claim, wanted: str) -> FileAnswer:
+    """Return the first answer again. Raises IdempotencyKeyReused and ProviderNotAllowed."""
     answer = claim.replay(wanted)
     call.serve_by(answer["extra_fields"]["provider"])
     return answer, answer.pop("sha256")

@@ -4,18 +4,24 @@ import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from sqlalchemy import Connection
+
 from catalog import containers, intents
 from catalog.containers import Container
 from catalog.database import Database
 from catalog.intents import Intent
 from gateway.answers import Call, Caller
 from gateway.audit import Audit
-from gateway.idempotency import IdempotencyKeys
+from gateway.copies import Copies
+from gateway.file_lookup import FileLookup
+from gateway.idempotency import Claim, IdempotencyKeys
 from gateway.lookup import Lookup
 from gateway.registry import Registry
 from providers.base import Json
 from providers.errors import ContainerExpired, ContainerGone
 from providers.upstream_errors import UpstreamError
+
+RENEW_S = 3
 
 
 class Operations:
@@ -36,6 +42,8 @@ class Operations:
         self._audit = audit
         self._clock = clock
         self._keys = IdempotencyKeys(database, clock=clock)
+        self._files = FileLookup(database, registry, clock=clock)
+        self._copies = Copies(database, registry, self._files)
 
     def _call(
         self,
@@ -90,6 +98,27 @@ class Operations:
             with self._database.write() as tx:
                 intents.delete(tx, marker) if surely_not else intents.mark_failed(tx, marker)
             raise
+
+    def _renewing(
+        self, claim: Claim, also: Callable[[Connection], None] | None = None
+    ) -> Callable[[bytes], None]:
+        """Return a watcher that renews the claim while bytes pass, and does what else it is told.
+
+        Both happen every few seconds, in one transaction.
+        """
+        last = self._clock()
+
+        def watch(_chunk: bytes) -> None:
+            nonlocal last
+            now = self._clock()
+            if now - last >= RENEW_S:
+                last = now
+                with self._database.write() as tx:
+                    if also is not None:
+                        also(tx)
+                    claim.renew(tx, now)
+
+        return watch
 
     @contextmanager
     def _noticing_the_end(self, container: Container) -> Iterator[None]:

@@ -5,14 +5,18 @@ from collections.abc import Callable, Iterator, Mapping
 from blobs.directory import BlobDirectory
 from catalog.containers import Container
 from catalog.database import Database
+from catalog.stored_files import StoredFile
 from gateway.config import Deployment, ProviderConfig, base_url
 from providers import NATIVE
 from providers.accounts import Account
 from providers.azure import Azure
 from providers.base import Provider
 from providers.errors import InvalidRequest
+from providers.file_store import FileStore
+from providers.hosted.files import HostedFiles
 from providers.hosted.provider import Hosted
 from providers.openai import OpenAI
+from providers.openai_files import OpenAIFiles
 from providers.upstream import Limits, Upstream
 from providers.upstream_errors import UpstreamUnavailable
 
@@ -32,11 +36,16 @@ class Registry:
         clock: Callable[[], float],
     ) -> None:
         self.configs = configs
-        self._hosted = Hosted(database, blobs, clock=clock)
-        self.native = {
-            name: ADAPTERS[name](name, _accounts(name, config, threads), database)
+        self.hosted = Hosted(database, blobs, clock=clock)
+        self._hosted_files = HostedFiles(database, blobs, clock=clock)
+        accounts = {
+            name: _accounts(name, config, threads)
             for name, config in configs.items()
             if name in NATIVE and config.deployments
+        }
+        self.native = {name: ADAPTERS[name](name, accounts[name], database) for name in accounts}
+        self.native_files = {
+            name: OpenAIFiles(accounts[name], database, clock=clock) for name in accounts
         }
 
     def __iter__(self) -> Iterator[str]:
@@ -53,16 +62,36 @@ class Registry:
             raise InvalidRequest(
                 f"Provider '{name}' is switched off.", param="provider", code="provider_off"
             )
-        return self.native[name] if backend == "native" else self._hosted
+        return self.native[name] if backend == "native" else self.hosted
 
     def of(self, container: Container) -> Provider:
         """Return what serves a container: what it was created with, for as long as it lives."""
         self.for_new(container.provider)
         if container.backend == "hosted":
-            return self._hosted
+            return self.hosted
         if container.provider not in self.native:
             raise UpstreamUnavailable("The container's deployment is not configured any more.")
         return self.native[container.provider]
+
+    def files_for_new(self, name: str) -> FileStore:
+        """Return what keeps a provider's new files. Raises InvalidRequest when it is off."""
+        if self.for_new(name).backend == "native" and name in self.native_files:
+            return self.native_files[name]
+        return self._hosted_files
+
+    def pick_file_deployment(self, name: str, wanted: str | None) -> str | None:
+        """Return the deployment for a new file. Raises InvalidRequest for an unknown one."""
+        is_native = self.files_for_new(name).backend == "native"
+        return (self.native[name] if is_native else self.hosted).pick_deployment(wanted)
+
+    def files_of(self, file: StoredFile) -> FileStore:
+        """Return what keeps a file."""
+        self.for_new(file.provider)
+        if file.backend == "hosted":
+            return self._hosted_files
+        if file.provider not in self.native_files:
+            raise UpstreamUnavailable("The file's deployment is not configured any more.")
+        return self.native_files[file.provider]
 
     def close(self) -> None:
         """Close all connections."""

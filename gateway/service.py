@@ -29,19 +29,23 @@ class ContainerService(Operations):
                     return claim.replay(wanted)
                 provider = self._registry.for_new(call.provider)
                 _check_refused(spec, call.provider, provider)
-                deployment = provider.pick_deployment(caller.deployment)
+                plan = self._copies.plan(caller, call.provider, provider, spec)
+                deployment = plan.deployment
                 with self._intending(caller, call.provider, deployment, spec) as marker:
-                    snapshot = provider.create_container(spec, deployment, marker)
+                    snapshot = provider.create_container(plan.spec, deployment, marker)
                     container = new_container(
                         snapshot, caller.tenant, call.provider, deployment, spec
                     )
                     body = container_body(container, container.last_active_at)
                     answer = self._answer(call, caller, body, provider.backend, deployment)
-                    with self._database.write() as tx:
+
+                    def record(tx: Connection) -> None:
                         _insert(tx, container)
                         intents.delete(tx, marker)
                         call.record(tx, container.id)
                         claim.record(tx, wanted, answer)
+
+                    self._copies.fill(container, plan.files, record, self._renewing(claim))
                 return answer
 
     def list_containers(

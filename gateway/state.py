@@ -11,6 +11,7 @@ from catalog.database import Database
 from gateway.answers import Caller
 from gateway.audit import FLUSH_S, Audit
 from gateway.config import ProviderConfig
+from gateway.file_forms import FileForm
 from gateway.file_service import FileService
 from gateway.keys import KeyRing
 from gateway.lookup import Lookup
@@ -19,6 +20,7 @@ from gateway.reconciler import Reconciler
 from gateway.registry import Registry
 from gateway.service import ContainerService
 from gateway.settings import Settings
+from gateway.stored_file_service import StoredFileService
 from gateway.sweeper import Sweeper
 from gateway.uploads import MultipartUpload
 from providers.base import Json
@@ -36,6 +38,11 @@ OPERATIONS = [
     "container_file_content",
     "container_file_delete",
     "container_event_list",
+    "file_create",
+    "file_list",
+    "file_retrieve",
+    "file_content",
+    "file_delete",
 ]
 FIELDS = [
     "name",
@@ -79,6 +86,7 @@ class Gateway:
         parts = (self._database, self.registry, lookup, self.audit)
         self.containers = ContainerService(*parts, clock=clock)
         self.files = FileService(*parts, clock=clock)
+        self.stored_files = StoredFileService(*parts, clock=clock)
         self.reconciler = Reconciler(self._database, self.registry, clock=clock)
         self.sweeper = Sweeper(self._database, self._blobs, settings, clock=clock)
         self._periodic = [
@@ -110,6 +118,10 @@ class Gateway:
     def receive_upload(self, stream: IO[bytes], content_type: str) -> MultipartUpload:
         """Return the file a client sends, unread. Raises InvalidRequest."""
         return MultipartUpload(stream, content_type, max_bytes=self.settings.max_file_bytes)
+
+    def receive_file(self, stream: IO[bytes], content_type: str) -> FileForm:
+        """Return the form that a client sends to the Files API, unread. Raises InvalidRequest."""
+        return FileForm(stream, content_type, max_bytes=self.settings.max_file_bytes)
 
     def list_providers(self, caller: Caller) -> Json:
         """Return what serves each provider that the caller may use, and what works there."""

@@ -6,7 +6,15 @@ import time
 from collections.abc import Callable, Collection
 
 from blobs.directory import BlobDirectory
-from catalog import containers, events, files, idempotency, leases
+from catalog import (
+    blob_owners,
+    containers,
+    events,
+    files,
+    idempotency,
+    leases,
+    stored_files,
+)
 from catalog.database import Database
 from gateway.idempotency import KEPT_S
 from gateway.settings import Settings
@@ -49,7 +57,11 @@ class Sweeper:
         """Remove what is over; False when another process is at it."""
         if not self._hold():
             return False
-        counts = {"containers": self._end_expired(), "blobs": self._delete_blobs()}
+        counts = {
+            "containers": self._end_expired(),
+            "files": self._end_expired_files(),
+            "blobs": self._delete_blobs(),
+        }
         if time.monotonic() >= self._scan_at:
             self._scan_at = time.monotonic() + min(self._settings.orphan_grace_s, ORPHAN_SCAN_S)
             counts["orphans"] = self._delete_orphans()
@@ -84,18 +96,28 @@ class Sweeper:
             if not self._hold():
                 return ended
 
+    def _end_expired_files(self) -> int:
+        """End uploaded files whose time is over."""
+        ended = 0
+        while True:
+            with self._database.write() as tx:
+                batch = stored_files.end_expired(tx, self._clock(), BATCH)
+            ended += batch
+            if batch < BATCH or not self._hold():
+                return ended
+
     def _delete_blobs(self) -> int:
         """Remove the bytes of deleted files, then record that they are gone."""
         deleted = 0
         while True:
             with self._database.read() as tx:
-                batch = files.select_deleted_blobs(tx, BATCH)
+                batch = blob_owners.select_deleted(tx, BATCH)
             if not batch:
                 return deleted
             for blob in batch:
                 self._blobs.delete(blob)
             with self._database.write() as tx:
-                files.forget_blobs(tx, batch)
+                blob_owners.forget(tx, batch)
             deleted += len(batch)
             if not self._hold():
                 return deleted
@@ -111,7 +133,7 @@ class Sweeper:
         ordered = sorted(keys)
         for start in range(0, len(ordered), BATCH):
             with self._database.read() as tx:
-                known |= files.select_known_blobs(tx, ordered[start : start + BATCH])
+                known |= blob_owners.select_known(tx, ordered[start : start + BATCH])
         return known
 
     def _purge(self) -> None:
@@ -120,6 +142,7 @@ class Sweeper:
         retention_s = self._settings.expired_retention_hours * 3600
         with self._database.write() as tx:
             files.purge(tx, kept_since=now - TOMBSTONE_S)
+            stored_files.purge(tx, kept_since=now - TOMBSTONE_S)
             containers.purge(tx, kept_since=now - max(retention_s, TOMBSTONE_S))
             idempotency.purge(tx, kept_since=now - KEPT_S)
             events.purge(tx, kept_since=now - self._settings.audit_retention_days * 24 * 3600)

@@ -5,7 +5,7 @@ Nothing is read before `chunks` is iterated, and never more than one chunk is he
 
 import re
 from collections.abc import Callable, Iterator
-from typing import IO
+from typing import IO, ClassVar
 
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.http import parse_options_header
@@ -25,7 +25,9 @@ _QUOTED_NAME = re.compile(r';\s*filename="((?:\\[\\"]|[^"])*+)"', re.IGNORECASE)
 
 
 class MultipartUpload:
-    """The parts `file` and `file_path` of a form, in any order."""
+    """The parts of a form, in any order: `file`, and the fields that `takes` names."""
+
+    takes: ClassVar[frozenset[str]] = frozenset({"file_path"})
 
     def __init__(self, stream: IO[bytes], content_type: str, *, max_bytes: int) -> None:
         boundary = parse_options_header(content_type)[1].get("boundary", "")
@@ -34,7 +36,7 @@ class MultipartUpload:
                 "Invalid 'Content-Type': multipart/form-data needs a boundary.",
                 param="Content-Type",
             )
-        self.file_path: str | None = None
+        self.fields: dict[str, str] = {}
         self.bytes = 0
         self.content_type = DEFAULT_CONTENT_TYPE
         self._filename: str | None = None
@@ -53,6 +55,11 @@ class MultipartUpload:
                 code="missing_required_parameter",
             )
         return self._filename
+
+    @property
+    def file_path(self) -> str | None:
+        """Where the client wants the file, if it said so."""
+        return self.fields.get("file_path")
 
     def watch(self, watcher: Callable[[bytes], None]) -> None:
         """Have `watcher` called with each chunk of the file as it passes."""
@@ -102,15 +109,15 @@ class MultipartUpload:
     def _set_field(self, name: str, value: str) -> None:
         if name == "file":
             raise InvalidRequest("Invalid 'file': send it with a file name.", param="file")
-        if name == "file_id":
+        if name == "file_id" and "file_path" in self.takes:
             raise InvalidRequest(
                 "Invalid 'file_id': send either a file, or a file_id as JSON.", param="file_id"
             )
-        if name != "file_path":
+        if name not in self.takes:
             raise _unknown_part(name)
-        if self.file_path is not None:
-            raise InvalidRequest("Invalid 'file_path': it was sent twice.", param="file_path")
-        self.file_path = value
+        if name in self.fields:
+            raise InvalidRequest(f"Invalid '{name}': it was sent twice.", param=name)
+        self.fields[name] = value
 
     def _events(self) -> Iterator[Event]:
         """Yield the form's parts and their data. Raises InvalidRequest when it is malformed."""

@@ -25,6 +25,7 @@ def caller() -> Caller:
         address=request.remote_addr,
         idempotency_key=headers.get("Idempotency-Key"),
         deployment=headers.get("x-berth-deployment") or headers.get("x-bf-api-key"),
+        copy_files=headers.get("x-berth-copy-files") == "true",
         raw_request=raw and headers.get("x-bf-send-back-raw-request") == "true",
         raw_response=raw and headers.get("x-bf-send-back-raw-response") == "true",
     )

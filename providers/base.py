@@ -107,8 +107,9 @@ class Provider(Protocol):
     def create_container(self, spec: Json, deployment: str | None, marker: str) -> Snapshot:
         """Create a container that `list_containers` can tell by its marker.
 
-        A file id that does not exist raises NotFound when hosted, and UpstreamRefused with the
-        provider's status and words when native.
+        `spec["file_ids"]` are files that it has itself. Into a hosted container they are copied
+        when it is recorded; a native provider copies them, and raises UpstreamRefused, with its
+        status and words, for one that it has no more.
         """
 
     def retrieve_container(self, container: Container) -> Snapshot:

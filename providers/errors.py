@@ -8,7 +8,9 @@ BerthError
 │   ├── ContainerNotFound
 │   ├── ContainerExpired
 │   ├── ContainerGone
-│   └── FileNotFound
+│   ├── FileNotFound
+│   ├── StoredFileNotFound
+│   └── FileToCopyNotFound
 ├── ClientStalled             408  the client stopped sending
 ├── IdempotencyKeyInUse       409  the first request with this key still runs
 ├── TooLarge                  413
@@ -116,6 +118,20 @@ class ProviderNotAllowed(BerthError):
 
     def __init__(self, provider: str) -> None:
         super().__init__(f"This key may not use provider '{provider}'.", param="provider")
+
+
+class StoredFileNotFound(NotFound):
+    """There is no such uploaded file, or it is another provider's or tenant's, or expired."""
+
+    def __init__(self, file_id: str) -> None:
+        super().__init__(f"No such File object: {file_id}", param="id")
+
+
+class FileToCopyNotFound(NotFound):
+    """There is no such uploaded file to copy; `param` is the field that names it."""
+
+    def __init__(self, file_id: str, param: str) -> None:
+        super().__init__(f"File '{file_id}' not found.", param=param)
 
 
 class ClientStalled(BerthError):

@@ -1,7 +1,7 @@
 """A file on its way out: the body of a form, made while the client still sends the file."""
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from providers.base import Upload
@@ -13,12 +13,17 @@ HELD_BYTES = 1024 * 1024
 _ESCAPES = str.maketrans({'"': "%22", "\r": "%0D", "\n": "%0A"})
 
 
+Fields = Callable[[], Mapping[str, str]]
+"""Returns a form's other fields; it is asked when the file's bytes have passed."""
+
+
 @dataclass(frozen=True)
 class Form:
-    """A form whose one part is a file, for the content type to arrive unchanged."""
+    """A form with a file, whose content type arrives unchanged, and `fields` after it."""
 
     name: str
     file_type: str
+    fields: Fields = dict
     _boundary: str = field(default_factory=lambda: secrets.token_hex(16))
 
     @property
@@ -38,7 +43,12 @@ class Form:
     @property
     def tail(self) -> bytes:
         """What comes after them; a form without it is no form, and creates nothing."""
-        return f"\r\n--{self._boundary}--\r\n".encode()
+        fields = "".join(
+            f"\r\n--{self._boundary}\r\nContent-Disposition: form-data; "
+            f'name="{name}"\r\n\r\n{value}'
+            for name, value in self.fields().items()
+        )
+        return f"{fields}\r\n--{self._boundary}--\r\n".encode()
 
     def around(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
         """Yield the form around a file's bytes; when these break off, so does the form."""
@@ -47,7 +57,7 @@ class Form:
         yield self.tail
 
 
-def form_of(upload: Upload) -> tuple[Form, bytes | Iterator[bytes]]:
+def form_of(upload: Upload, fields: Fields = dict) -> tuple[Form, bytes | Iterator[bytes]]:
     """Return a form for an upload, and its body.
 
     A body that ends within `HELD_BYTES` is returned whole, so that its length is known; of a longer
@@ -56,7 +66,7 @@ def form_of(upload: Upload) -> tuple[Form, bytes | Iterator[bytes]]:
     """
     chunks = upload.chunks()
     held, ended = _hold(chunks)
-    form = Form(name_of(upload), upload.content_type)
+    form = Form(name_of(upload), upload.content_type, fields)
     if ended:
         return form, form.head + held + form.tail
     return form, form.around(_rest(held, chunks, upload))

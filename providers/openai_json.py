@@ -6,7 +6,9 @@ from email.utils import parsedate_to_datetime
 
 from catalog.containers import Container
 from catalog.files import File
+from catalog.stored_files import StoredFile
 from providers.base import Json, Snapshot
+from providers.file_store import Place
 from providers.upstream_errors import UpstreamFailed
 
 DEFAULT_MINUTES = 20
@@ -93,6 +95,32 @@ def file_of(body: Json, container: Container) -> File:
             sha256=None,
             source=_string(body.get("source") or "user"),
             created_at=_number(body["created_at"]),
+            blob=None,
+        )
+    except (KeyError, TypeError, ValueError, OverflowError) as exc:
+        raise UpstreamFailed("The provider's answer makes no sense.", processed=True) from exc
+
+
+def stored_file_of(body: Json, place: Place) -> StoredFile:
+    """Return an uploaded file from the provider's JSON. Raises UpstreamFailed."""
+    try:
+        status, details, expires_at = (
+            body.get(field) for field in ("status", "status_details", "expires_at")
+        )
+        return StoredFile(
+            id=_id(body),
+            tenant=place.tenant,
+            provider=place.provider,
+            backend="native",
+            deployment=place.deployment,
+            filename=_string(body["filename"]),
+            purpose=_string(body["purpose"]),
+            bytes=_number(body["bytes"]),
+            sha256=None,
+            status=status if status in {"uploaded", "error"} else "processed",
+            status_details=None if details is None else _string(details),
+            created_at=_number(body["created_at"]),
+            expires_at=None if expires_at is None else _number(expires_at),
             blob=None,
         )
     except (KeyError, TypeError, ValueError, OverflowError) as exc:

@@ -47,6 +47,24 @@ def upload(
     return body
 
 
+def store(
+    client: TestClient,
+    content: bytes = b"bytes",
+    name: str = "a.txt",
+    provider: str = "ollama",
+    **fields: str,
+) -> Json:
+    """Upload a file to the Files API and return it."""
+    answer = client.post(
+        "/v1/files",
+        data={"provider": provider, "purpose": "user_data", **fields},
+        files={"file": (name, content)},
+    )
+    assert answer.status_code == 200, answer.text
+    body: Json = answer.json()
+    return body
+
+
 def download(client: TestClient, file: Json) -> bytes:
     """Return the content of a file that was uploaded."""
     url = f"/openai/v1/containers/{file['container_id']}/files/{file['id']}/content"

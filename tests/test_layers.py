@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from providers.base import Provider
+from providers.file_store import FileStore
 
 ROOT = Path(__file__).parent.parent
 WEB = {"connexion", "flask", "gunicorn", "starlette", "uvicorn", "uvicorn_worker", "werkzeug"}
@@ -23,7 +24,18 @@ MAY_IMPORT = {
 }
 """Which of our packages each of them may import."""
 
-SERVICES = ["answers", "file_service", "idempotency", "lookup", "service", "state", "sweeper"]
+SERVICES = [
+    "answers",
+    "copies",
+    "file_lookup",
+    "file_service",
+    "idempotency",
+    "lookup",
+    "service",
+    "state",
+    "stored_file_service",
+    "sweeper",
+]
 """The modules of the gateway that a request passes after the handler: they know nothing of HTTP."""
 
 MODULES = sorted(
@@ -31,7 +43,10 @@ MODULES = sorted(
     for package in MAY_IMPORT
     for path in (ROOT / package).rglob("*.py")
 )
-PROVIDER = {name for name in vars(Provider) if not name.startswith("_")}
+CONTRACTS = [
+    {name for name in vars(protocol) if not name.startswith("_")}
+    for protocol in (Provider, FileStore)
+]
 DOCUMENTED = [m for m in MODULES if not m.startswith(("handlers.", "catalog.migrations"))]
 """All but what the document, and alembic, describe."""
 
@@ -127,8 +142,9 @@ def public(module: str) -> Iterator[tuple[str, Any]]:
 def methods(class_: type) -> Iterator[tuple[str, Any]]:
     """Return a class's public methods and properties, without those a contract describes."""
     described = {name for base in class_.__mro__[1:] for name in vars(base)}
-    if vars(class_).keys() >= PROVIDER:
-        described |= PROVIDER
+    for contract in CONTRACTS:
+        if vars(class_).keys() >= contract:
+            described |= contract
     for name, method in vars(class_).items():
         is_method = isinstance(method, property) or inspect.isfunction(method)
         if is_method and name not in described and not name.startswith("_"):

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from catalog import containers, files, idempotency
+from catalog import blob_owners, containers, files, idempotency, stored_files
 from catalog.database import Database
 from catalog.idempotency import KeyId
 from catalog.pages import PageRequest
-from tests.rows import CONTAINER, FILE
+from tests.rows import CONTAINER, FILE, STORED_FILE
 
 KEY = KeyId("default", "container_create", "key")
 
@@ -37,9 +37,20 @@ QUERIES: dict[str, Query] = {
     "list files on": lambda tx: files.select_files(tx, "cntr_1", PageRequest(after="cfile_1")),
     "mark file deleted": lambda tx: files.mark_deleted(tx, "cntr_1", "cfile_1", 2),
     "mark all files deleted": lambda tx: files.mark_all_deleted(tx, "cntr_1", 2),
-    "select deleted blobs": lambda tx: files.select_deleted_blobs(tx, 500),
-    "forget blobs": lambda tx: files.forget_blobs(tx, ["b"]),
-    "select known blobs": lambda tx: files.select_known_blobs(tx, ["b", "c"]),
+    "select deleted blobs": lambda tx: blob_owners.select_deleted(tx, 500),
+    "forget blobs": lambda tx: blob_owners.forget(tx, ["b"]),
+    "select known blobs": lambda tx: blob_owners.select_known(tx, ["b", "c"]),
+    "find stored file": lambda tx: stored_files.find(
+        tx, "default", "file-1", provider="openai", now=2
+    ),
+    "know stored file": lambda tx: stored_files.exists(tx, "file-1"),
+    "list stored files": lambda tx: page_of_stored_files(tx, PageRequest()),
+    "list stored files on": lambda tx: page_of_stored_files(tx, PageRequest(after="file-1")),
+    "list old stored files": lambda tx: page_of_stored_files(tx, PageRequest(order="asc")),
+    "mark stored file deleted": lambda tx: stored_files.mark_deleted(tx, "file-1", 2),
+    "end expired stored files": lambda tx: stored_files.end_expired(tx, 2, 500),
+    "refresh stored file": lambda tx: stored_files.refresh(tx, STORED_FILE),
+    "purge stored files": lambda tx: stored_files.purge(tx, kept_since=2),
     "purge files": lambda tx: files.purge(tx, kept_since=2),
     "find key": lambda tx: idempotency.find(tx, KEY),
     "take key": lambda tx: idempotency.take(tx, KEY, "me", leased_until=3, now=2),
@@ -51,14 +62,19 @@ def page_of_containers(tx: sa.Connection, request: PageRequest, name: str | None
     return containers.select_containers(tx, "default", "openai", request, name=name, kept_since=0)
 
 
+def page_of_stored_files(tx: sa.Connection, request: PageRequest) -> object:
+    return stored_files.select_files(tx, "default", "openai", request, purpose=None, now=2)
+
+
 @pytest.fixture(scope="module")
 def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
-    """A catalog with a container and a file; no test here commits."""
+    """A catalog with one row in each table of things; no test here commits."""
     database = Database(tmp_path_factory.mktemp("queries") / "catalog.db")
     database.migrate()
     with database.write() as tx:
         containers.insert(tx, CONTAINER)
         files.replace(tx, FILE, 1)
+        stored_files.insert(tx, STORED_FILE)
     yield database
     database.close()
 
@@ -84,7 +100,7 @@ def test_a_query_finds_its_rows_by_an_index(database: Database, query: Query) ->
     plans = plans_of(database, query)
 
     assert plans
-    assert [plan for plan in plans if not plan.startswith("SEARCH")] == []
+    assert [plan for plan in plans if not plan.startswith(("SEARCH", "CORRELATED"))] == []
 
 
 def test_a_query_that_reads_a_whole_table_would_be_noticed(database: Database) -> None:

@@ -1,23 +1,40 @@
 """The hosted provider: files in the catalog, their bytes in the blob directory."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import Literal
 
 from sqlalchemy import Connection
 
-from blobs.directory import BlobDirectory, CorruptBlob, NewBlob
-from catalog import files
+from blobs.directory import BlobDirectory, NewBlob
+from catalog import files, stored_files
 from catalog.containers import Container
 from catalog.database import Database
 from catalog.files import File
 from catalog.pages import Page, PageRequest
+from catalog.stored_files import StoredFile
 from providers.base import Content, Json, Part, Snapshot, Upload
-from providers.errors import BerthError, FileNotFound, InvalidRequest, NotFound
+from providers.errors import FileNotFound, FileToCopyNotFound, InvalidRequest
 from providers.hosted import ids
 from providers.hosted.paths import container_path
+from providers.hosted.storing import content_of, stored
 
 DEFAULT_MINUTES = 20
 DEFAULT_MEMORY_LIMIT = "1g"
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file to copy: where it goes, which field of the request names it, and its bytes.
+
+    `chunks` is there when they are elsewhere.
+    """
+
+    file: StoredFile
+    path: str
+    param: str
+    chunks: Callable[[], Iterator[bytes]] | None = None
 
 
 class Hosted:
@@ -44,8 +61,6 @@ class Hosted:
 
     def create_container(self, spec: Json, deployment: str | None, marker: str) -> Snapshot:
         del deployment, marker  # nothing leaves this machine, so nothing can be lost on its way
-        for file_id in spec.get("file_ids", ()):
-            raise _no_such_file(file_id, "file_ids")
         now = self._clock()
         return Snapshot(
             id=ids.container_id(now),
@@ -72,32 +87,53 @@ class Hosted:
         with self._database.write() as tx:
             record(tx)
             blobs = files.mark_all_deleted(tx, container.id, self._clock())
-        for blob in blobs:
-            self._blobs.delete(blob)
+        self._delete_blobs(blobs)
 
     def create_file(
         self, container: Container, upload: Upload, record: Callable[[Connection, File], None]
     ) -> File:
-        with self._blobs.create() as blob:
-            for chunk in upload.chunks():
-                blob.write(chunk)
+        with stored(self._blobs, upload.chunks()) as blob:
             path = container_path(upload.filename, upload.file_path)
-            blob.seal()
             file = self._new_file(container, path, blob)
-            try:
-                replaced = self._record(file, record)
-            except BerthError:
-                blob.discard()
-                raise
-        if replaced is not None:
-            self._blobs.delete(replaced)
+            with self._database.write() as tx:
+                record(tx, file)
+                replaced = files.replace(tx, file, self._clock())
+        self._delete_blobs(replaced)
         return file
 
     def copy_file(
         self, container: Container, spec: Json, record: Callable[[Connection, File], None]
     ) -> File:
-        del container, record  # nothing to copy from yet
-        raise _no_such_file(spec["file_id"], "file_id")
+        with self._database.read() as tx:
+            source = self._find(tx, container, spec["file_id"], "file_id")
+        path = container_path(source.filename, spec.get("file_path"))
+
+        def record_one(tx: Connection, made: list[File]) -> None:
+            record(tx, made[0])
+
+        return self.add_files(container, [Source(source, path, "file_id")], record_one)[0]
+
+    def add_files(
+        self,
+        container: Container,
+        sources: Sequence[Source],
+        record: Callable[[Connection, list[File]], None],
+    ) -> list[File]:
+        """Copy files into the container, all or none, sharing the bytes that are here already.
+
+        `record` may add the container. Raises FileToCopyNotFound.
+        """
+        with ExitStack() as stack:
+            made = [self._copied(container, source, stack) for source in sources]
+            with self._database.write() as tx:
+                for source in sources:
+                    if source.chunks is None:
+                        self._find(tx, container, source.file.id, source.param)
+                record(tx, made)
+                replaced = [files.replace(tx, file, self._clock()) for file in made]
+        for blobs in replaced:
+            self._delete_blobs(blobs)
+        return made
 
     def list_files(self, container: Container, request: PageRequest) -> Page[File]:
         with self._database.read() as tx:
@@ -113,45 +149,47 @@ class Hosted:
     def read_file(self, container: Container, file_id: str, part: Part | None = None) -> Content:
         del part  # `read` returns any
         file = self.retrieve_file(container, file_id)
-        size, sha256 = file.bytes or 0, file.sha256 or ""
-
-        def read(start: int, stop: int) -> Iterator[bytes]:
-            try:
-                return self._blobs.read(file.blob or "", start, stop, size=size, sha256=sha256)
-            except CorruptBlob:
-                self.retrieve_file(container, file_id)  # deleted since: that is no corruption
-                raise
-
-        return Content(file.path, size, sha256, read)
+        return content_of(
+            self._blobs, file, file.path, lambda: self.retrieve_file(container, file_id)
+        )
 
     def delete_file(
         self, container: Container, file_id: str, record: Callable[[Connection], None]
     ) -> None:
         with self._database.write() as tx:
-            blob = files.mark_deleted(tx, container.id, file_id, self._clock())
-            if blob is None:
+            blobs = files.mark_deleted(tx, container.id, file_id, self._clock())
+            if blobs is None:
                 raise FileNotFound(file_id, container.id)
             record(tx)
-        self._blobs.delete(blob)
+        self._delete_blobs(blobs)
 
-    def _new_file(self, container: Container, path: str, blob: NewBlob) -> File:
+    def _copied(self, container: Container, source: Source, stack: ExitStack) -> File:
+        """Return a new file, with the source's bytes or, from elsewhere, with a blob of them."""
+        if source.chunks is None:
+            return self._new_file(container, source.path, source.file)
+        blob = stack.enter_context(stored(self._blobs, source.chunks()))
+        return self._new_file(container, source.path, blob)
+
+    def _find(self, tx: Connection, container: Container, file_id: str, param: str) -> StoredFile:
+        """Return a file of the container's tenant to share the bytes of."""
+        source = stored_files.find(tx, container.tenant, file_id, provider=None, now=self._clock())
+        if source is None or source.blob is None:
+            raise FileToCopyNotFound(file_id, param)
+        return source
+
+    def _delete_blobs(self, blobs: Sequence[str]) -> None:
+        for blob in blobs:
+            self._blobs.delete(blob)
+
+    def _new_file(self, container: Container, path: str, bytes_of: NewBlob | StoredFile) -> File:
         now = self._clock()
         return File(
             id=ids.file_id(now),
             container_id=container.id,
             path=path,
-            bytes=blob.bytes,
-            sha256=blob.sha256,
+            bytes=bytes_of.bytes,
+            sha256=bytes_of.sha256,
             source="user",
             created_at=int(now),
-            blob=blob.key,
+            blob=bytes_of.key if isinstance(bytes_of, NewBlob) else bytes_of.blob,
         )
-
-    def _record(self, file: File, record: Callable[[Connection, File], None]) -> str | None:
-        with self._database.write() as tx:
-            record(tx, file)
-            return files.replace(tx, file, self._clock())
-
-
-def _no_such_file(file_id: str, param: str) -> NotFound:
-    return NotFound(f"File '{file_id}' not found.", param=param)

@@ -20,6 +20,7 @@ Json = dict[str, Any]
 
 RETRIABLE = {408, 409, 429, 500, 502, 503, 504}
 DEFAULT_LIMIT = 20
+CONTENT = {"container_file_content", "file_content"}
 DEPLOYMENT = {"x-berth-deployment", "x-bf-api-key"}
 
 
@@ -77,6 +78,8 @@ def refusals_have_their_reason(ctx: CheckContext, response: Response, case: Case
         assert error["param"] in not_for_hosted(case)
     elif response.status_code == 400 and code == "unknown_deployment":
         assert DEPLOYMENT & case.headers.keys()
+    elif response.status_code == 400 and code == "duplicate_filename":
+        assert len(cast(Json, case.body)["file_ids"]) > 1
     elif response.status_code == 400:
         assert "after" in case.query
         assert code == "invalid_value"
@@ -109,19 +112,33 @@ def files_are_what_was_sent(ctx: CheckContext, response: Response, case: Case) -
     if request_type(case) != "container_file_create" or response.status_code != 200:
         return
     asked, answer = cast(Json, case.body), answer_of(response)
-    sent = asked["file"]
-    content = sent.data if isinstance(sent, Binary) else str(sent).encode()
-
-    assert answer["bytes"] == len(content)
-    assert_receipt(response, content)
+    if "file" in asked:
+        sent = asked["file"]
+        content = sent.data if isinstance(sent, Binary) else str(sent).encode()
+        assert answer["bytes"] == len(content)
+        assert_receipt(response, content)
     if "file_path" in asked:
         path = unicodedata.normalize("NFC", asked["file_path"])
         assert answer["path"] == "/mnt/data/" + path.removeprefix("/mnt/data/")
 
 
 @schemathesis.check
+def uploads_are_what_was_sent(ctx: CheckContext, response: Response, case: Case) -> None:
+    if request_type(case) != "file_create" or response.status_code != 200:
+        return
+    asked, answer = cast(Json, case.body), answer_of(response)
+    sent, seconds = asked["file"], asked.get("expires_after[seconds]")
+    content = sent.data if isinstance(sent, Binary) else str(sent).encode()
+    expires_at = answer["created_at"] + int(seconds) if seconds is not None else None
+
+    assert (answer["bytes"], answer["purpose"]) == (len(content), asked["purpose"])
+    assert answer["purpose"] == "batch" or answer.get("expires_at") == expires_at
+    assert_receipt(response, content)
+
+
+@schemathesis.check
 def downloads_are_what_the_receipt_says(ctx: CheckContext, response: Response, case: Case) -> None:
-    if request_type(case) != "container_file_content" or response.status_code >= 400:
+    if request_type(case) not in CONTENT or response.status_code >= 400:
         return
     if response.status_code == 200:
         assert_receipt(response, response.content)
@@ -144,7 +161,8 @@ def pages_agree_with_themselves(ctx: CheckContext, response: Response, case: Cas
 
     assert answer["first_id"] == (ids[0] if ids else "")
     assert answer["last_id"] == (ids[-1] if ids else "")
-    assert len(set(ids)) == len(ids) <= int(case.query.get("limit", DEFAULT_LIMIT))
+    default = 10_000 if request_type(case) == "file_list" else DEFAULT_LIMIT
+    assert len(set(ids)) == len(ids) <= int(case.query.get("limit", default))
     assert times == sorted(times, reverse=case.query.get("order", "desc") == "desc")
     assert case.query.get("after") not in ids
     assert ids or not answer["has_more"]

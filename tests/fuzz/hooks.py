@@ -38,6 +38,9 @@ def filter_case(context: HookContext, case: Case) -> bool:
     # In a form everything is text: a number is as good a path as any other text.
     if case.media_type == "multipart/form-data" and not isinstance(body.get("file_path", ""), str):
         return False
+    # OpenAPI 3.0 has no keyword for a field that needs another.
+    if "expires_after[anchor]" in body and "expires_after[seconds]" not in body:
+        return False
     # OpenAPI 3.0 has no keyword for the length of a key, nor for a length in bytes.
     metadata, path = body.get("metadata"), body.get("file_path")
     long_key = isinstance(metadata, dict) and any(len(key) > MAX_KEY_LENGTH for key in metadata)
@@ -63,6 +66,7 @@ def before_call(context: HookContext, case: Case, kwargs: dict[str, Any]) -> Non
         return
     else:
         known = _fresh_key(case, turn) | _living(case, turn)
+        _copy_what_exists(case, turn)
     _drop_what_is_for_native(case)
     if meta.phase.name is not TestPhase.STATEFUL and "after" not in known:
         case.query.pop("after", None)
@@ -98,7 +102,7 @@ def filter_failure(
     """
     if not isinstance(failure, EnsureResourceAvailability):
         return True
-    to_copy = json.loads(response.content)["error"]["param"] == "file_id"
+    to_copy = json.loads(response.content)["error"]["param"] in {"file_id", "file_ids"}
     gone = _memory.gone & set(case.path_parameters.values())
     return not (to_copy or gone)
 
@@ -132,6 +136,8 @@ def _fresh_key(case: Case, turn: int) -> dict[str, str]:
 
 def _living(case: Case, turn: int) -> dict[str, str]:
     """Return values that exist, by the names of the parameters that take them."""
+    if "/containers" not in case.path:
+        return _living_upload(case, turn)
     container, file = _target(case, turn)
     living: dict[str, str] = {}
     if container:
@@ -142,6 +148,29 @@ def _living(case: Case, turn: int) -> dict[str, str]:
         living |= {"If-None-Match": file.etag} if turn % 4 == 1 else {}
         living |= {"after": file.id} if "container_id" in case.path_parameters else {}
     return living
+
+
+def _living_upload(case: Case, turn: int) -> dict[str, str]:
+    upload = _memory.spare_upload() if case.method == "DELETE" else _memory.upload(turn)
+    if upload is None:
+        return {"file_id": "file-0"} if case.method == "DELETE" else {}
+    living = {"file_id": upload.id, "provider": upload.provider, "after": upload.id}
+    living |= {"If-Range": upload.etag}
+    return living | ({"If-None-Match": upload.etag} if turn % 4 == 1 else {})
+
+
+def _copy_what_exists(case: Case, turn: int) -> None:
+    """Let a body that names files to copy name one that exists."""
+    assert case.meta is not None
+    upload = _memory.upload(turn)
+    if upload is None or not isinstance(case.body, dict):
+        return
+    if case.meta.is_negative_at(ParameterLocation.BODY):
+        return
+    if case.body.get("file_ids"):
+        case.body["file_ids"] = [upload.id]
+    elif "file_id" in case.body:
+        case.body["file_id"] = upload.id
 
 
 def _target(case: Case, turn: int) -> tuple[LivingContainer | None, LivingFile | None]:

@@ -28,6 +28,15 @@ class LivingFile:
     etag: str
 
 
+@dataclass(frozen=True)
+class LivingUpload:
+    """A file of the Files API as its answer told it."""
+
+    id: str
+    provider: str
+    etag: str
+
+
 class Memory:
     """The containers and files that requests can be aimed at."""
 
@@ -35,6 +44,7 @@ class Memory:
         self.gone: set[str] = set()
         self._containers: dict[str, LivingContainer] = {}
         self._files: dict[str, LivingFile] = {}
+        self._uploads: dict[str, LivingUpload] = {}
 
     def learn(self, answer: Mapping[str, Any], etag: str) -> None:
         """Take note of an answer with status 200."""
@@ -48,6 +58,9 @@ class Memory:
             if answer["expires_after"]["minutes"] >= LONG_LIVED_MINUTES:
                 container = LivingContainer(answer["id"], extra["provider"], answer["name"])
                 self._containers[container.id] = container
+        elif kind == "file_create":
+            upload = LivingUpload(answer["id"], extra["provider"], etag)
+            self._uploads[upload.id] = upload
         elif kind == "container_file_create":
             self._replace(answer, etag)
 
@@ -56,6 +69,7 @@ class Memory:
         self.gone.add(id_)
         self._containers.pop(id_, None)
         self._files.pop(id_, None)
+        self._uploads.pop(id_, None)
         for file in [f for f in self._files.values() if f.container.id == id_]:
             self.forget(file.id)
 
@@ -68,6 +82,16 @@ class Memory:
         """Return the files in turn."""
         living = list(self._files.values())
         return living[turn % len(living)] if living else None
+
+    def upload(self, turn: int) -> LivingUpload | None:
+        """Return the uploaded files in turn."""
+        living = list(self._uploads.values())
+        return living[turn % len(living)] if living else None
+
+    def spare_upload(self) -> LivingUpload | None:
+        """Return one to be deleted."""
+        living = list(self._uploads.values())
+        return living[0] if len(living) > KEPT else None
 
     def spare_container(self) -> LivingContainer | None:
         """Return one without files, to be deleted."""

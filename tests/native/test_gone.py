@@ -7,7 +7,7 @@ import pytest
 from httpx2 import Response
 from starlette.testclient import TestClient
 
-from tests.calls import create, gateway_of, ids, ok, upload
+from tests.calls import create, gateway_of, ids, ok, store, upload
 from tests.native.configs import BOXES
 from tests.upstreams.strict import Strict
 
@@ -77,10 +77,14 @@ def test_a_file_that_is_gone_does_not_end_its_container(native_client: TestClien
 
 
 Perform = Callable[[TestClient, str, str], Response]
+
+
 OPERATIONS: dict[str, Perform] = {
     "upload": lambda c, box, _: c.post(f"{box}/files", files={"file": ("a", b"a")}),
     "large": lambda c, box, _: c.post(f"{box}/files", files={"file": ("a", bytes(3_000_000))}),
-    "copy": lambda c, box, _: c.post(f"{box}/files", json={"file_id": "file-1"}),
+    "copy": lambda c, box, _: c.post(
+        f"{box}/files", json={"file_id": store(c, provider="openai")["id"]}
+    ),
     "list": lambda c, box, _: c.get(f"{box}/files"),
     "file": lambda c, box, file: c.get(f"{box}/files/{file}"),
     "content": lambda c, box, file: c.get(f"{box}/files/{file}/content"),

@@ -67,7 +67,6 @@ class Told:
 @pytest.fixture
 def upstream() -> Iterator[Strict]:
     with Strict(CANARY) as server:
-        server.add_file("file-1", "given.txt", b"given")
         yield server
 
 
@@ -111,7 +110,13 @@ def test_what_was_said_upstream_is_shown_when_asked_for(tmp_path: Path, upstream
         made = told.call("POST", json=BODY).json()
         files = f"/{made['id']}/files"
         uploaded = told.call("POST", files, files={"file": ("a", b"bytes-of-a-file")}).json()
-        copied = told.call("POST", files, json={"file_id": "file-1"}).json()
+        given = requests.post(
+            f"{server.url}/openai/v1/files",
+            data={"purpose": "user_data"},
+            files={"file": ("given.txt", b"given")},
+            timeout=TIMEOUT_S,
+        ).json()
+        copied = told.call("POST", files, json={"file_id": given["id"]}).json()
         told.call("GET", f"/{made['id']}")
         told.call("GET", f"{files}/{uploaded['id']}")
         listed = told.call("GET", files).json()
@@ -124,7 +129,7 @@ def test_what_was_said_upstream_is_shown_when_asked_for(tmp_path: Path, upstream
     assert raw["raw_response"]["id"] == made["id"]
     assert "raw_request" not in uploaded["extra_fields"]
     assert uploaded["extra_fields"]["raw_response"]["id"] == uploaded["id"]
-    assert copied["extra_fields"]["raw_request"] == {"file_id": "file-1"}
+    assert copied["extra_fields"]["raw_request"] == {"file_id": given["id"]}
     assert listed["extra_fields"]["raw_response"]["object"] == "list"
     assert not {"raw_request", "raw_response"} & plain["extra_fields"].keys()
     assert all(s not in everything for s in (CANARY.encode(), CONFIDED.encode(), b"bytes-of-a-"))

@@ -26,7 +26,6 @@ ALLOWLIST = {
 @pytest.fixture(scope="module")
 def strict_openai() -> Iterator[Strict]:
     with Strict(KEY) as server:
-        server.add_file("file-1", "given.txt", b"given")
         yield server
 
 
@@ -74,11 +73,17 @@ def sdk(berth: Server, strict: Strict) -> Iterator[OpenAI]:
         yield client
 
 
-def test_a_container_is_created_with_every_field(sdk: OpenAI, strict: Strict) -> None:
+@pytest.fixture
+def given(sdk: OpenAI) -> str:
+    """The id of an uploaded file."""
+    return sdk.files.create(file=("given.txt", b"given"), purpose="user_data").id
+
+
+def test_a_container_is_created_with_every_field(sdk: OpenAI, strict: Strict, given: str) -> None:
     made = sdk.containers.create(
         name="Quarterly 报告",
         expires_after={"anchor": "last_active_at", "minutes": 5},
-        file_ids=["file-1"],
+        file_ids=[given],
         memory_limit="4g",
         network_policy=ALLOWLIST,  # type: ignore[arg-type]
         skills=[{"type": "skill_reference", "skill_id": "skill_1"}],
@@ -89,7 +94,7 @@ def test_a_container_is_created_with_every_field(sdk: OpenAI, strict: Strict) ->
     assert sent.pop("name").startswith("Quarterly 报告 [berth:")
     assert sent == {
         "expires_after": {"anchor": "last_active_at", "minutes": 5},
-        "file_ids": ["file-1"],
+        "file_ids": [given],
         "memory_limit": "4g",
         "network_policy": ALLOWLIST,
         "skills": [{"type": "skill_reference", "skill_id": "skill_1"}],
@@ -147,12 +152,12 @@ def test_an_upload_of_unknown_length_works(berth: Server, sdk: OpenAI, strict: S
     assert strict.files[made["id"]].content == DATA + DATA
 
 
-def test_a_file_of_the_files_api_is_copied(sdk: OpenAI, strict: Strict) -> None:
+def test_a_file_of_the_files_api_is_copied(sdk: OpenAI, strict: Strict, given: str) -> None:
     box = sdk.containers.create(name="box")
-    made = sdk.containers.files.create(box.id, file_id="file-1")
+    made = sdk.containers.files.create(box.id, file_id=given)
 
     assert strict.files[made.id].content == b"given"
-    assert strict.requests[-1].json == {"file_id": "file-1"}
+    assert strict.requests[-1].json == {"file_id": given}
 
 
 def test_lists_have_all_pages_in_order(sdk: OpenAI) -> None:

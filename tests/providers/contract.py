@@ -117,13 +117,6 @@ class ProviderContract(WritingContract, ReadingContract):
     def test_a_new_container_is_another_than_all_before(self, provider: Provider) -> None:
         assert len({create_at(provider).id for _ in range(10)}) == 10
 
-    def test_a_container_with_files_that_do_not_exist_is_refused(self, provider: Provider) -> None:
-        with pytest.raises(BerthError) as refused:
-            create_at(provider, file_ids=["file-missing"])
-
-        assert (refused.value.status, refused.value.param) == (404, "file_ids")
-        assert "file-missing" in refused.value.message
-
     def test_a_new_container_is_what_was_asked_for(self, provider: Provider) -> None:
         fields = {"memory_limit": "4g", "expires_after": {"minutes": 10}}
         made = create_at(provider, **fields, network_policy={"type": "disabled"})

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 
 from tests.upstreams.document import Json, Refusal
 from tests.upstreams.stored import MAX_MINUTES, Manners, StoredContainer, StoredFile
+from tests.upstreams.uploads import Uploads
 
 LINGER_S = 300
 DEFAULT_LIMIT = 20
@@ -19,7 +20,7 @@ class Account:
         self._manners = manners
         self._not_found = not_found
         self._all: dict[str, StoredContainer] = {}
-        self.uploaded: dict[str, tuple[str, bytes]] = {}
+        self.uploads = Uploads(clock)
         self.lock = threading.RLock()
 
     @property
@@ -45,10 +46,10 @@ class Account:
                 param="expires_after.minutes",
                 code="integer_above_max_value",
             )
-        copies = [self._uploaded(file_id, "file_ids") for file_id in body.get("file_ids", [])]
+        copies = [self.uploads.find(file_id, "file_ids") for file_id in body.get("file_ids", [])]
         container = self.add_container(body)
-        for name, content in copies:
-            self.add_file(container.id, name, content)
+        for copy in copies:
+            self.add_file(container.id, copy.name, copy.content)
         return self._container(container)
 
     def list_containers(self, query: Json) -> Json:
@@ -79,8 +80,11 @@ class Account:
 
     def copy_file(self, container_id: str, file_id: str) -> StoredFile:
         self._running(container_id)
-        name, content = self._uploaded(file_id, "file_id")
-        return self.add_file(container_id, name, content)
+        copy = self.uploads.find(file_id, "file_id")
+        return self.add_file(container_id, copy.name, copy.content)
+
+    def list_uploads(self, query: Json) -> Json:
+        return self._page(self.uploads.all(query), query)
 
     def list_files(self, container_id: str, query: Json) -> Json:
         files = self._running(container_id).files.values()
@@ -185,11 +189,6 @@ class Account:
             raise Refusal(400, "Container is expired.")
         container.last_active_at = self._clock()
         return container
-
-    def _uploaded(self, file_id: str, param: str) -> tuple[str, bytes]:
-        if file_id not in self.uploaded:
-            raise Refusal(404, f"No such File object: {file_id}", param=param)
-        return self.uploaded[file_id]
 
     def _expire_idle(self) -> None:
         now = self._clock()

@@ -47,7 +47,7 @@ class Operation:
 
 
 class Document:
-    """The nine container operations. Every object is closed: a field it does not name is wrong."""
+    """The operations on containers and files. A field that an object does not name is wrong."""
 
     def __init__(self, *, domain_secrets: bool = True) -> None:
         whole: Json = json.loads(_DOCUMENT.read_text())

@@ -8,6 +8,8 @@ from tests.upstreams.dialect import Dialect
 from tests.upstreams.document import Document, Json, Operation, Refusal, Violation
 from tests.upstreams.form import Part, parts_of
 from tests.upstreams.stored import StoredFile
+from tests.upstreams.uploads import UploadedFile
+from tests.upstreams.uploads import body as uploaded
 
 
 @dataclass
@@ -29,14 +31,14 @@ class Request:
 
 
 class Operations:
-    """The nine operations of one account."""
+    """The operations of one account."""
 
     def __init__(self, account: Account, dialect: Dialect) -> None:
         self._account = account
         self._dialect = dialect
         self._document = Document(domain_secrets=dialect.takes_domain_secrets)
 
-    def perform(self, request: Request, body: bytes) -> Json | StoredFile:
+    def perform(self, request: Request, body: bytes) -> Json | StoredFile | UploadedFile:
         """Do what is asked for; a file stands for its content. Raises Refusal."""
         operation, ids = self._match(request)
         request.operation, request.container_id = operation.name, ids.get("container_id")
@@ -50,6 +52,10 @@ class Operations:
             return self._account.create_container(self._read_json(operation, request, body))
         if operation.name == "CreateContainerFile":
             return self._create_file(operation, ids["container_id"], request, body)
+        if operation.name == "createFile":
+            return self._upload(operation, request, body)
+        if "container_id" not in ids:
+            return self._perform_on_uploads(operation.name, values, **ids)
         return self._perform(operation.name, values, **ids)
 
     def complaint(self, name: str, answer: Json, *, lenient: bool) -> str | None:
@@ -86,6 +92,36 @@ class Operations:
                 return account.find_file(container_id, file_id)
             case _:
                 raise AssertionError(f"The document has an operation the fake has not: {name}")
+
+    def _perform_on_uploads(self, name: str, query: Json, file_id: str = "") -> Json | UploadedFile:
+        uploads = self._account.uploads
+        match name:
+            case "listFiles":
+                return self._account.list_uploads(query)
+            case "retrieveFile":
+                return uploaded(uploads.find(file_id))
+            case "deleteFile":
+                return uploads.delete(file_id)
+            case "downloadFile":
+                return uploads.find(file_id)
+            case _:
+                raise AssertionError(f"The document has an operation the fake has not: {name}")
+
+    def _upload(self, operation: Operation, request: Request, body: bytes) -> Json:
+        """Take an upload; `expires_after[seconds]` is how a form says `expires_after.seconds`."""
+        parts = parts_of(request.headers.get("content-type", ""), body)
+        spec: Json = {}
+        for name, part in parts.items():
+            outer, _, inner = name.removesuffix("]").partition("[")
+            text = _shape(part)
+            value: object = int(text) if inner == "seconds" and text.isdecimal() else text
+            spec[outer] = {**spec.get(outer, {}), inner: value} if inner else value
+        self._document.check_body(operation, _media_type(request), spec)
+        sent = parts["file"]
+        request.filename, request.file_type = sent.filename, sent.content_type
+        file = self._account.uploads.create(sent.decoded_filename, sent.content, spec)
+        file.sent_name = sent.filename
+        return uploaded(file)
 
     def _create_file(
         self, operation: Operation, container_id: str, request: Request, body: bytes

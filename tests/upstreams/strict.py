@@ -1,4 +1,4 @@
-"""A provider that answers its nine container operations strictly by OpenAI's document."""
+"""A provider that answers its operations on containers and files strictly by OpenAI's document."""
 
 import json
 import socket
@@ -18,6 +18,7 @@ from tests.upstreams.messages import Answer, BrokenOff, Head, Malformed, read_bo
 from tests.upstreams.operations import Operations, Request
 from tests.upstreams.ranges import cut
 from tests.upstreams.stored import Manners, StoredContainer, StoredFile
+from tests.upstreams.uploads import UploadedFile
 
 Mode = Literal["openai", "azure"]
 
@@ -75,6 +76,11 @@ class Strict(Manners):
         """The files of these containers by id, without those that are deleted."""
         return self._account.files
 
+    @property
+    def uploads(self) -> dict[str, UploadedFile]:
+        """The files of the Files API by id, oldest first."""
+        return self._account.uploads.files
+
     def start(self) -> Self:
         """Listen; after a stop on the same port, with all that was there."""
         self._listener = Listener(self._serve, self.port, tls=self._tls)
@@ -90,7 +96,7 @@ class Strict(Manners):
     def add_file(self, file_id: str, name: str, content: bytes) -> None:
         """Make a file of the Files API, for `file_id` and `file_ids`."""
         with self._account.lock:
-            self._account.uploaded[file_id] = (name, content)
+            self._account.uploads.add(file_id, name, content)
 
     def add_container(self, name: str, **spec: Any) -> str:
         """Make a container that somebody else's client made, and return its id."""
@@ -157,7 +163,7 @@ class Strict(Manners):
             if isinstance(refusal, Violation):
                 self.violations.append(f"{request.method} {request.path}: {refusal.message}")
             return self._refuse(refusal)
-        if isinstance(result, StoredFile):
+        if isinstance(result, StoredFile | UploadedFile):
             headers = self._headers("application/octet-stream")
             whole = Answer(200, result.content, headers, chunked=self.chunked_downloads)
             return cut(whole, request.headers) if self.ranges else whole

@@ -1,0 +1,127 @@
+"""Rows of uploaded files, which can be copied into containers. Functions take a transaction."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from catalog.blob_owners import release
+from catalog.pages import Page, PageRequest, select_page
+from catalog.tables import stored_files
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """An uploaded file. Hosted ones have a hexadecimal `sha256`, and `blob`, the key of the bytes.
+
+    Times are unix seconds; without `expires_at` it never expires.
+    """
+
+    id: str
+    tenant: str
+    provider: str
+    backend: str
+    deployment: str | None
+    filename: str
+    purpose: str
+    bytes: int
+    sha256: str | None
+    status: str
+    status_details: str | None
+    created_at: int
+    expires_at: int | None
+    blob: str | None
+
+
+def insert(tx: sa.Connection, file: StoredFile) -> None:
+    """Add the file."""
+    tx.execute(sa.insert(stored_files), [file.__dict__])
+
+
+def find(
+    tx: sa.Connection, tenant: str, file_id: str, *, provider: str | None, now: float
+) -> StoredFile | None:
+    """Return the file, unless it is not there or no longer."""
+    query = sa.select(*_columns).where(
+        stored_files.c.id == file_id, stored_files.c.tenant == tenant, _present, _in_time(now)
+    )
+    if provider is not None:
+        query = query.where(stored_files.c.provider == provider)
+    row = tx.execute(query).mappings().first()
+    return StoredFile(**row) if row is not None else None
+
+
+def exists(tx: sa.Connection, file_id: str) -> bool:
+    """Tell whether the catalog has a row for the id, anyone's and deleted ones included."""
+    query = sa.select(stored_files.c.id).where(stored_files.c.id == file_id)
+    return tx.execute(query).first() is not None
+
+
+def select_files(
+    tx: sa.Connection,
+    tenant: str,
+    provider: str,
+    request: PageRequest,
+    *,
+    purpose: str | None,
+    now: float,
+) -> Page[StoredFile]:
+    """Return a page of a tenant's files at a provider. Raises UnknownCursor."""
+    mine = (stored_files.c.tenant == tenant, stored_files.c.provider == provider)
+    query = sa.select(*_columns).where(*mine, _present, _in_time(now))
+    if purpose is not None:
+        query = query.where(stored_files.c.purpose == purpose)
+    cursors = sa.select(stored_files.c.created_at, stored_files.c.sequence).where(*mine)
+    return select_page(tx, query, request, cursors=cursors, record=_record)
+
+
+def mark_deleted(tx: sa.Connection, file_id: str, now: float) -> Sequence[str] | None:
+    """Make the file gone and return what to remove of its bytes; None when there is none."""
+    is_it = stored_files.c.id == file_id
+    changed = tx.execute(
+        sa.update(stored_files).where(is_it, _present).values(deleted_at=now)
+    ).rowcount
+    return release(tx, stored_files, is_it) if changed else None
+
+
+def end_expired(tx: sa.Connection, now: float, limit: int) -> int:
+    """Make files whose time is over gone for good; return how many."""
+    query = sa.select(stored_files.c.id).where(_present, stored_files.c.expires_at <= now)
+    expired = tx.execute(query.limit(limit)).scalars().all()
+    for file_id in expired:
+        mark_deleted(tx, file_id, now)
+    return len(expired)
+
+
+def refresh(tx: sa.Connection, file: StoredFile) -> None:
+    """Store what the provider says of a native file now."""
+    fields = ("status", "status_details", "expires_at")
+    tx.execute(
+        sa.update(stored_files)
+        .where(stored_files.c.id == file.id)
+        .values({field: getattr(file, field) for field in fields})
+    )
+
+
+def purge(tx: sa.Connection, *, kept_since: float) -> None:
+    """Forget files deleted before `kept_since` whose bytes are gone."""
+    tx.execute(
+        sa.delete(stored_files).where(
+            stored_files.c.deleted_at.is_not(None),
+            stored_files.c.blob.is_(None),
+            stored_files.c.deleted_at <= kept_since,
+        )
+    )
+
+
+_columns = [column for column in stored_files.c if column.name not in {"sequence", "deleted_at"}]
+_present = stored_files.c.deleted_at.is_(None)
+
+
+def _in_time(now: float) -> sa.ColumnElement[bool]:
+    return sa.or_(stored_files.c.expires_at.is_(None), stored_files.c.expires_at > now)
+
+
+def _record(row: sa.RowMapping | dict[str, Any]) -> StoredFile:
+    return StoredFile(**row)

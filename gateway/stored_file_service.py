@@ -1,0 +1,105 @@
+"""The operations on uploaded files: whose is it, and where; then what keeps it."""
+
+import hashlib
+
+from sqlalchemy import Connection
+
+from catalog import stored_files
+from catalog.pages import PageRequest
+from catalog.stored_files import StoredFile
+from gateway.answers import Call, Caller, list_body, stored_file_body
+from gateway.file_forms import FileForm, missing
+from gateway.file_service import FileAnswer, replayed
+from gateway.idempotency import fingerprint
+from gateway.operations import Operations
+from providers.base import Content, Json
+from providers.errors import StoredFileNotFound
+from providers.file_store import Place
+
+
+class StoredFileService(Operations):
+    """Creates, lists, retrieves, reads and deletes uploaded files, for any tenant."""
+
+    def create_file(
+        self, caller: Caller, form: FileForm, default_provider: str | None
+    ) -> FileAnswer:
+        """Store an upload, at the default provider if its form names none."""
+        content = hashlib.sha256()
+        if caller.idempotency_key is not None:
+            form.watch(content.update)
+
+        def wanted() -> str:
+            said = (form.filename, form.purpose, form.expires_seconds)
+            return fingerprint(call.provider, *said, content.hexdigest())
+
+        def record(tx: Connection, file: StoredFile) -> None:
+            answer = self._file_answer(call, caller, file)
+            claim.record(tx, wanted(), {**answer, "sha256": file.sha256})
+
+        with (
+            self._call("file_create", caller, default_provider) as call,
+            self._keys.claim(caller.tenant, call.request_type, caller.idempotency_key) as claim,
+        ):
+            provider = form.look_ahead() or default_provider
+            if provider is None:
+                raise missing("provider")
+            call.serve_by(provider)
+            if claim.answered:
+                form.exhaust()
+                return replayed(call, claim, wanted())
+            form.watch(self._renewing(claim))
+            store = self._registry.files_for_new(provider)
+            deployment = self._registry.pick_file_deployment(provider, caller.deployment)
+            file = store.create_file(Place(caller.tenant, provider, deployment), form, record)
+            return self._file_answer(call, caller, file), file.sha256
+
+    def list_files(
+        self, caller: Caller, provider: str, request: PageRequest, *, purpose: str | None = None
+    ) -> Json:
+        """Return a page of the tenant's files at a provider. Raises UnknownCursor."""
+        with self._call("file_list", caller, provider) as call:
+            call.serve_by(provider)
+            with self._database.read() as tx:
+                page = stored_files.select_files(
+                    tx, caller.tenant, provider, request, purpose=purpose, now=self._clock()
+                )
+            bodies = [stored_file_body(file) for file in page.items]
+            body = list_body(bodies, has_more=page.has_more)
+            backend = self._registry.files_for_new(provider).backend
+            return self._answer(call, caller, body, backend)
+
+    def retrieve_file(
+        self, caller: Caller, file_id: str, provider: str | None = None
+    ) -> FileAnswer:
+        """Return what is known about the file."""
+        with self._call("file_retrieve", caller, provider) as call:
+            file = self._find(call, caller, file_id, provider)
+            file = self._registry.files_of(file).retrieve_file(file)
+            return self._file_answer(call, caller, file), file.sha256
+
+    def read_file(self, caller: Caller, file_id: str, provider: str | None = None) -> Content:
+        """Return the file's name and a way to its bytes."""
+        with self._call("file_content", caller, provider) as call:
+            file = self._find(call, caller, file_id, provider)
+            return self._registry.files_of(file).read_file(file)
+
+    def delete_file(self, caller: Caller, file_id: str, provider: str | None = None) -> Json:
+        """Delete the file; its copies stay."""
+        with self._call("file_delete", caller, provider) as call:
+            file = self._find(call, caller, file_id, provider)
+            self._registry.files_of(file).delete_file(file)
+            body: Json = {"id": file.id, "object": "file", "deleted": True}
+            return self._answer(call, caller, body, file.backend, file.deployment)
+
+    def _find(self, call: Call, caller: Caller, file_id: str, provider: str | None) -> StoredFile:
+        if provider is not None:
+            call.serve_by(provider)
+        file = self._files.find(caller, file_id, provider)
+        if file is None:
+            raise StoredFileNotFound(file_id)
+        call.serve_by(file.provider)
+        return file
+
+    def _file_answer(self, call: Call, caller: Caller, file: StoredFile) -> Json:
+        body = stored_file_body(file)
+        return self._answer(call, caller, body, file.backend, file.deployment)

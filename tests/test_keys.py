@@ -30,6 +30,7 @@ OPERATIONS = [
     for method, operation in item.items()
     if method != "parameters" and operation.get("security") != []
 ]
+ON_A_FILE = [p for p in OPERATIONS if "v1/files/{file_id}" in str(p.values[0])]
 ON_A_CONTAINER = [p for p in OPERATIONS if "{container_id}" in str(p.values[0])]
 CHANGES = [p for p in OPERATIONS if p.values[1] != "get"]
 OF_A_PROVIDER = [p for p in OPERATIONS if p.values[0] != "/v1/providers"]
@@ -38,7 +39,7 @@ every_operation = pytest.mark.parametrize(("path", "method"), OPERATIONS)
 
 
 class World:
-    """An application with two tenants; `mine` has a container with a file at `ollama`."""
+    """An application with two tenants; `mine` has a container with a file, and another file."""
 
     def __init__(self, client: TestClient, clock: Clock) -> None:
         self.client = client
@@ -54,6 +55,8 @@ class World:
         )
         self.container_id = created.json()["id"]
         self.file_id = self.upload().json()["id"]
+        self.stored_id = ""
+        self.stored_id = self.call("/v1/files", "post", self.member).json()["id"]
 
     def key(self, tenant: str, role: str = "member", providers: list[str] | None = None) -> str:
         """Make a key and return it."""
@@ -78,15 +81,20 @@ class World:
         method: str,
         key: str | None,
         container_id: str | None = None,
+        stored_id: str | None = None,
         **request: Any,
     ) -> Response:
-        """Call an operation as the document has it, about the container and its file."""
-        at = path.format(container_id=container_id or self.container_id, file_id=self.file_id)
+        """Call an operation as the document has it, about the container or file of `mine`."""
+        file_id = self.file_id if "{container_id}" in path else stored_id or self.stored_id
+        at = path.format(container_id=container_id or self.container_id, file_id=file_id)
         if method == "post" and path.endswith("/containers"):
             request["json"] = {"provider": "ollama", "name": "n"}
         else:
-            if path != "/v1/providers":
-                request["params"] = {"provider": "ollama"}
+            fields = {"provider": "ollama"}
+            if (path.rpartition("v1")[2], method) == ("/files", "post"):
+                request["data"] = {"purpose": "user_data", **fields}
+            elif path != "/v1/providers":
+                request["params"] = fields
             if method == "post":
                 request["files"] = {"file": ("b", b"more")}
         return self.ask(method, at, key, **request)
@@ -104,6 +112,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 def told(answer: Response) -> tuple[int, str, dict[str, str]]:
     """Return all that an answer tells, but for the latency and the id that was asked for."""
     body = re.sub(r"cntr_[0-9a-f]{48}|cntr_none", "cntr", answer.text)
+    body = re.sub(r"file-[0-9a-f]{32}|file-none", "file", body)
     headers = {k: v for k, v in answer.headers.items() if k not in {"date", "content-length"}}
     return answer.status_code, body, headers
 
@@ -137,6 +146,32 @@ def test_another_tenants_container_is_as_if_it_did_not_exist(
 
     assert theirs.status_code == 404
     assert told(theirs) == told(missing)
+
+
+@pytest.mark.parametrize(("path", "method"), ON_A_FILE)
+def test_another_tenants_file_is_as_if_it_did_not_exist(
+    world: World, path: str, method: str
+) -> None:
+    theirs = world.call(path, method, world.other)
+    missing = world.call(path, method, world.other, stored_id="file-none")
+
+    assert theirs.status_code == 404
+    assert told(theirs) == told(missing)
+
+
+def test_another_tenants_file_cannot_be_copied(world: World) -> None:
+    body = {"provider": "ollama", "name": "n", "file_ids": [world.stored_id]}
+    refused = world.ask("post", "/v1/containers", world.other, json=body)
+
+    assert (refused.status_code, refused.json()["error"]["param"]) == (404, "file_ids")
+    assert world.ask("post", "/v1/containers", world.member, json=body).status_code == 200
+
+
+def test_a_file_of_a_provider_that_is_not_allowed_cannot_be_copied(world: World) -> None:
+    body = {"provider": "groq", "name": "n", "file_ids": [world.stored_id]}
+    refused = world.ask("post", "/v1/containers", world.elsewhere, json=body)
+
+    assert refused.json()["error"]["code"] == "provider_not_allowed"
 
 
 def test_another_tenants_cursor_is_as_if_it_did_not_exist(world: World) -> None:

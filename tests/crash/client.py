@@ -4,9 +4,11 @@ import random
 import threading
 from collections import Counter
 
+from tests.crash.copies import Copy, CreateWith, DeleteKept, Keep
 from tests.crash.http import Http, Unanswered
 from tests.crash.operations import (
     Arena,
+    Box,
     Create,
     DeleteBox,
     DeleteFile,
@@ -17,7 +19,8 @@ from tests.crash.operations import (
     Upload,
 )
 
-MAX_BOXES = 2
+MAX_BOXES = 3
+MAX_KEPT = 3
 PATHS = [*(f"{n}.bin" for n in range(6)), "folder/a.bin", "報告 final.csv"]
 SIZES = (0, 1, 4_000, 4_000, 4_000, 4_000, 40_000, 40_000, 400_000, 3_000_000)
 
@@ -60,6 +63,8 @@ class Client:
         if not self.known.boxes or (roll < 0.1 and len(self.known.boxes) < MAX_BOXES):
             return Create(f"{self._name} {self._random.getrandbits(64):x}", key)
         box = self._random.choice(self.known.boxes)
+        if roll < 0.25:
+            return self._use_files(box, key)
         if roll > 0.97:
             return DeleteBox(box)
         if roll > 0.85 and box.files:
@@ -68,6 +73,19 @@ class Client:
         if roll > 0.75:
             return Race(self._arena, self._random.choice(PATHS[:3]), content, None)
         return Upload(box, self._random.choice(PATHS), content, key)
+
+    def _use_files(self, box: Box, key: str | None) -> Operation:
+        """Upload a file to be copied, copy one, or delete one."""
+        kept, roll = self.known.kept, self._random.random()
+        if not kept or (roll < 0.3 and len(kept) < MAX_KEPT):
+            content = self._random.randbytes(self._random.choice(SIZES))
+            return Keep(f"{self._random.getrandbits(64):x}.bin", content, key)
+        name = self._random.choice(sorted(kept))
+        if roll > 0.75:
+            return DeleteKept(name, kept[name].id)
+        if roll > 0.6 and len(self.known.boxes) < MAX_BOXES:
+            return CreateWith(f"{self._name} {self._random.getrandbits(64):x}", dict(kept), key)
+        return Copy(box, self._random.choice(PATHS), kept[name], key)
 
     def _key(self) -> str | None:
         return self._random.randbytes(16).hex() if self._random.random() < 0.4 else None

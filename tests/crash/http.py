@@ -32,10 +32,14 @@ class Http:
         self._session.trust_env = False
 
     def call(self, method: str, path: str, *, ok: int = 200, **arguments: Any) -> requests.Response:
-        """Send a request and return its answer. Raises Unanswered, Held and Broken."""
+        """Send a request and return its answer. Raises Unanswered, Held and Broken.
+
+        A path that is not a whole one is below the containers.
+        """
+        whole = path if path.startswith("/v1/") else f"/v1/containers{path}"
         try:
             answer = self._session.request(
-                method, f"{self._url}/v1/containers{path}", timeout=TIMEOUT_S, **arguments
+                method, f"{self._url}{whole}", timeout=TIMEOUT_S, **arguments
             )
         except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError) as exc:
             raise Unanswered from exc

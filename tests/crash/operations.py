@@ -14,10 +14,16 @@ from tests.crash.http import PROVIDER, Broken, Http
 
 @dataclass(frozen=True)
 class Stored:
-    """A file as it was acknowledged."""
+    """A file as it was acknowledged; a copy has the bytes of the upload that `copy_of` names."""
 
     id: str
     sha256: str
+    copy_of: str | None = None
+
+    @property
+    def blob(self) -> tuple[str, str]:
+        """What is on disk for it: once for an upload and all its copies."""
+        return self.copy_of or self.id, self.sha256
 
 
 @dataclass
@@ -31,9 +37,10 @@ class Box:
 
 @dataclass
 class Known:
-    """What one client was told: its containers, and the paths of what is deleted."""
+    """What one client was told: its containers, its uploads, and the paths of what is deleted."""
 
     boxes: list[Box] = field(default_factory=list)
+    kept: dict[str, Stored] = field(default_factory=dict)
     gone: list[str] = field(default_factory=list)
 
 
@@ -59,7 +66,7 @@ class Shown:
     """A container as the lists show it: its name, and the ids of its files by their paths."""
 
     name: str
-    files: dict[str, str]
+    files: dict[str, str] = field(default_factory=dict)
 
 
 State = dict[str, Shown]
@@ -71,6 +78,7 @@ class Reply:
 
     id: str
     again: bool = False
+    files: dict[str, str] = field(default_factory=dict, compare=False)
 
 
 class Operation(Protocol):
@@ -95,7 +103,7 @@ class Create:
 
     def send(self, http: Http) -> Reply:
         body = {**PROVIDER, "name": self.name}
-        return _reply(http.call("POST", "", json=body, headers=_headers(self.key)))
+        return reply_of(http.call("POST", "", json=body, headers=headers(self.key)))
 
     def done(self, known: Known, reply: Reply) -> None:
         known.boxes.append(Box(reply.id, self.name))
@@ -113,12 +121,11 @@ class Upload:
 
     def send(self, http: Http) -> Reply:
         files = {"file": ("x", self.content), "file_path": (None, self.path)}
-        headers = _headers(self.key)
-        answer = http.call("POST", f"/{self.box.id}/files", files=files, headers=headers)
+        answer = http.call("POST", f"/{self.box.id}/files", files=files, headers=headers(self.key))
         told = (answer.json()["path"], answer.json()["bytes"], answer.headers["ETag"])
         if told != (f"/mnt/data/{self.path}", len(self.content), f'"{sha256(self.content)}"'):
             raise Broken(f"An upload of {self.path} was answered with {told}.")
-        return _reply(answer)
+        return reply_of(answer)
 
     def done(self, known: Known, reply: Reply) -> None:
         if (old := self.box.files.get(self.path)) is not None:
@@ -160,7 +167,7 @@ class DeleteFile:
 
     def send(self, http: Http) -> Reply:
         path = f"/{self.box.id}/files/{self.box.files[self.path].id}"
-        return _reply(http.call("DELETE", path, params=PROVIDER))
+        return reply_of(http.call("DELETE", path, params=PROVIDER))
 
     def done(self, known: Known, reply: Reply) -> None:
         del self.box.files[self.path]
@@ -177,7 +184,7 @@ class DeleteBox:
     key: str | None = None
 
     def send(self, http: Http) -> Reply:
-        return _reply(http.call("DELETE", f"/{self.box.id}", params=PROVIDER))
+        return reply_of(http.call("DELETE", f"/{self.box.id}", params=PROVIDER))
 
     def done(self, known: Known, reply: Reply) -> None:
         known.boxes.remove(self.box)
@@ -197,10 +204,12 @@ def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _headers(key: str | None) -> dict[str, str]:
+def headers(key: str | None) -> dict[str, str]:
+    """Return the headers of a request with a key."""
     return {} if key is None else {"Idempotency-Key": key}
 
 
-def _reply(answer: requests.Response) -> Reply:
+def reply_of(answer: requests.Response) -> Reply:
+    """Return what an answer says."""
     body = answer.json()
     return Reply(body["id"], "cache_debug" in body["extra_fields"])

@@ -2,15 +2,18 @@
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests.crash.client import Client
+from tests.crash.copies import FILES, Copy, CreateWith
 from tests.crash.http import PROVIDER, Broken, Held, Http
 from tests.crash.operations import (
     Arena,
     Attempt,
     Box,
+    Known,
+    Operation,
     Reply,
     Shown,
     State,
@@ -35,8 +38,10 @@ def check_promises(url: str, clients: Sequence[Client], arena: Arena) -> Counter
         counts += _settle(client, state, http)
         counts += _repeat(client, http)
     boxes = [arena, *(box for client in clients for box in client.known.boxes)]
-    _compare(look(http), {box.id: _shown(box) for box in boxes})
-    counts["files read"] = sum(_read(box, http) for box in boxes)
+    uploads = {file.id: Shown(n) for c in clients for n, file in c.known.kept.items()}
+    _compare(look(http), {box.id: _shown(box) for box in boxes} | uploads)
+    counts["files read"] = sum(_read(f"/{box.id}/files", box.files, http) for box in boxes)
+    counts["uploads read"] = sum(_read(FILES, c.known.kept, http) for c in clients)
     for client in clients:
         counts["gone"] += len(client.known.gone)
         while client.known.gone:
@@ -53,13 +58,19 @@ def look(http: Http) -> State:
         if len(paths) < len(files) or container["id"] in state:
             raise Broken(f"{container['id']} or a file of it is listed twice: {files}")
         state[container["id"]] = Shown(container["name"], paths)
+    for file in http.pages(FILES):
+        if file["id"] in state:
+            raise Broken(f"{file['id']} is listed twice.")
+        state[file["id"]] = Shown(file["filename"])
     return state
 
 
 def hashes(clients: Sequence[Client], arena: Arena) -> Counter[str]:
-    """Return the hashes of all files that must be there."""
+    """Return the hashes of all blobs that must be there: one for a file and all its copies."""
     boxes = [arena, *(box for client in clients for box in client.known.boxes)]
-    return Counter(file.sha256 for box in boxes for file in box.files.values())
+    files = [file for box in boxes for file in box.files.values()]
+    files += [file for client in clients for file in client.known.kept.values()]
+    return Counter(hash_ for _, hash_ in {file.blob for file in files})
 
 
 def hashes_on_disk(data_dir: Path) -> Counter[str]:
@@ -82,7 +93,7 @@ def _settle(client: Client, state: State, http: Http) -> Counter[str]:
             client.held.append(pending)
     waiting, client.held = client.held, []
     for operation in waiting:
-        if isinstance(operation, Upload) and operation.box not in client.known.boxes:
+        if not _is_possible(operation, client.known):
             continue
         try:
             reply = operation.send(http)
@@ -137,10 +148,20 @@ def _compare(state: State, wanted: State) -> None:
             raise Broken(f"Container {id_} is {state.get(id_)}, not {wanted.get(id_)}.")
 
 
-def _read(box: Box, http: Http) -> int:
-    """Download the container's files, compare their hashes, and return how many they are."""
-    for path, file in box.files.items():
-        answer = http.call("GET", f"/{box.id}/files/{file.id}/content", params=PROVIDER)
+def _is_possible(operation: Operation, known: Known) -> bool:
+    """Tell whether all that a request needs is still there."""
+    boxes, kept = known.boxes, known.kept.values()
+    if isinstance(operation, Upload | Copy) and operation.box not in boxes:
+        return False
+    if isinstance(operation, CreateWith):
+        return all(file in kept for file in operation.kept.values())
+    return not isinstance(operation, Copy) or operation.kept in kept
+
+
+def _read(place: str, files: Mapping[str, Stored], http: Http) -> int:
+    """Download files, compare their hashes, and return how many they are."""
+    for path, file in files.items():
+        answer = http.call("GET", f"{place}/{file.id}/content", params=PROVIDER)
         if sha256(answer.content) != file.sha256:
-            raise Broken(f"{path} in {box.id} has other bytes than were acknowledged.")
-    return len(box.files)
+            raise Broken(f"{path} in {place} has other bytes than were acknowledged.")
+    return len(files)

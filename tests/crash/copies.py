@@ -27,11 +27,9 @@ class Keep:
     key: str | None
 
     def send(self, http: Http) -> Reply:
-        form = {
-            "data": {**PROVIDER, "purpose": "user_data"},
-            "files": {"file": (self.name, self.content)},
-        }
-        return reply_of(http.call("POST", FILES, headers=headers(self.key), **form))
+        fields, file = {**PROVIDER, "purpose": "user_data"}, {"file": (self.name, self.content)}
+        sent = http.call("POST", FILES, data=fields, files=file, headers=headers(self.key))
+        return reply_of(sent)
 
     def done(self, known: Known, reply: Reply) -> None:
         known.kept[self.name] = Stored(reply.id, sha256(self.content))

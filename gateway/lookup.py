@@ -10,9 +10,6 @@ from catalog.database import Database
 from gateway.answers import Call
 from providers.errors import ContainerExpired, ContainerNotFound
 
-TOUCH_S = 1.0
-"""How old the recorded activity of a container may get before it is recorded anew."""
-
 
 class Lookup:
     """Looks containers up for a tenant. Every find of a living one counts as activity."""
@@ -35,7 +32,7 @@ class Lookup:
         if provider is not None:
             call.serve_by(provider)
         container = self._find(tenant, container_id, provider)
-        if container is not None and self._is_idle(container):
+        if container is not None and not container.expired(self._clock()):
             with self._database.note() as tx:
                 touched = containers.touch(
                     tx, tenant, container_id, provider=provider, now=self._clock()
@@ -67,8 +64,3 @@ class Lookup:
             return containers.find(
                 tx, tenant, container_id, provider=provider, kept_since=self.kept_since()
             )
-
-    def _is_idle(self, container: Container) -> bool:
-        """Tell whether the container lives and its last activity is not that of just now."""
-        now = self._clock()
-        return not container.expired(now) and abs(now - container.last_active_at) >= TOUCH_S

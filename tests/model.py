@@ -18,6 +18,7 @@ class ModelFile:
 
     body: Json
     content: bytes
+    blob: str | None = None  # the upload that it shares its bytes with
 
 
 @dataclass
@@ -39,11 +40,12 @@ class ModelContainer:
 
 
 class Model:
-    """All containers by id, in the order of their creation."""
+    """All containers, and all uploaded files, by id, in the order of their creation."""
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
         self.containers: dict[str, ModelContainer] = {}
+        self.uploads: dict[str, ModelFile] = {}
 
     def add_container(
         self, id_: str, provider: str, name: str, metadata: Json, minutes: int
@@ -62,7 +64,9 @@ class Model:
         self.containers[id_] = ModelContainer(body, provider, self.clock.now)
         return self.shown(id_)
 
-    def add_file(self, container_id: str, id_: str, name: str, content: bytes) -> Json:
+    def add_file(
+        self, container_id: str, id_: str, name: str, content: bytes, blob: str | None = None
+    ) -> Json:
         """Create the file in the place of one with the same path; return it as it is answered."""
         container = self.containers[container_id]
         body = {
@@ -78,9 +82,29 @@ class Model:
         container.files = {
             i: file for i, file in container.files.items() if file.body["path"] != body["path"]
         }
-        container.files[id_] = ModelFile(body, content)
+        container.files[id_] = ModelFile(body, content, blob)
         container.file_history.append(id_)
         return body
+
+    def add_upload(self, id_: str, name: str, content: bytes) -> Json:
+        """Keep an uploaded file and return it as it must be answered."""
+        body = {
+            "id": id_,
+            "object": "file",
+            "bytes": len(content),
+            "created_at": int(self.clock.now),
+            "filename": unicodedata.normalize("NFC", name),
+            "purpose": "user_data",
+            "status": "processed",
+        }
+        assert id_ not in self.uploads
+        self.uploads[id_] = ModelFile(body, content, blob=id_)
+        return body
+
+    def blobs(self) -> list[bytes]:
+        """Return what must be on disk: an upload and its copies are there once."""
+        files = [*self.running_files(), *self.uploads.values()]
+        return list({f.blob or f.body["id"]: f.content for f in files}.values())
 
     def state(self, container_id: str) -> Literal["running", "expired", "gone"]:
         """Return what is left of the container."""

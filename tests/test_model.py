@@ -57,6 +57,7 @@ class Machine(RuleBasedStateMachine):
 
     containers: Bundle[str] = Bundle("containers")
     files: Bundle[File] = Bundle("files")
+    uploads: Bundle[str] = Bundle("uploads")
     app: ClassVar[FlaskApp]
     clock: ClassVar[Clock]
     data_dir: ClassVar[Path]
@@ -97,10 +98,9 @@ class Machine(RuleBasedStateMachine):
 
     def sweep(self) -> None:
         gateway_of(self.client).sweeper.sweep()
-        kept = [file.content for file in self.model.running_files()]
         stored = [path.read_bytes() for path in blobs_in(self.data_dir)]
 
-        assert sorted(stored) == sorted(kept)
+        assert sorted(stored) == sorted(self.model.blobs())
 
     @rule(
         target=containers,
@@ -158,6 +158,64 @@ class Machine(RuleBasedStateMachine):
             assert body == self.model.add_file(id_, body["id"], name, content)
             assert answer.headers["etag"] == f'"{hashlib.sha256(content).hexdigest()}"'
         return multiple(*files)
+
+    @rule(target=uploads, name=NAMES, content=CONTENTS, provider=PROVIDERS)
+    def keep_file(self, name: str, content: bytes, provider: str) -> str:
+        form = {"purpose": "user_data", "provider": provider}
+        body = ok(self.client.post("/v1/files", data=form, files={"file": (name, content)}))
+
+        assert body == self.model.add_upload(body["id"], name, content)
+        return str(body["id"])
+
+    @rule(target=files, id_=containers, upload_id=uploads, path=NAMES)
+    def copy_file(self, id_: str, upload_id: str, path: str) -> Any:
+        spec = {"file_id": upload_id, "file_path": path}
+        answer = self.client.post(url(id_, "/files"), json=spec)
+
+        if not self.runs(id_, answer):
+            return multiple()
+        kept = self.model.uploads.get(upload_id)
+        if kept is None:
+            assert_not_found(answer)
+            return multiple()
+        body = ok(answer)
+        assert body == self.model.add_file(id_, body["id"], path, kept.content, upload_id)
+        return (id_, str(body["id"]))
+
+    @rule(target=containers, upload_id=uploads, provider=PROVIDERS)
+    def create_container_with(self, upload_id: str, provider: str) -> Any:
+        spec = {"provider": provider, "name": "n", "file_ids": [upload_id]}
+        answer = self.client.post("/v1/containers", json=spec)
+
+        kept = self.model.uploads.get(upload_id)
+        if kept is None:
+            assert_not_found(answer)
+            return multiple()
+        body = ok(answer)
+        id_ = str(body["id"])
+        assert body == self.model.add_container(id_, provider, "n", {}, 20)
+        (file,) = ok(self.client.get(url(id_, "/files")))["data"]
+        name = kept.body["filename"]
+        assert file == self.model.add_file(id_, file["id"], name, kept.content, upload_id)
+        return id_
+
+    @rule(upload_id=uploads, delete=st.booleans())
+    def read_or_delete_upload(self, upload_id: str, *, delete: bool) -> None:
+        path = f"/openai/v1/files/{upload_id}"
+        content = self.client.get(f"{path}/content")
+        answer = self.client.delete(path) if delete else self.client.get(path)
+
+        kept = self.model.uploads.get(upload_id)
+        if kept is None:
+            assert_not_found(answer)
+            assert_not_found(content)
+            return
+        assert content.content == kept.content
+        if delete:
+            assert ok(answer) == {"id": upload_id, "object": "file", "deleted": True}
+            del self.model.uploads[upload_id]
+        else:
+            assert ok(answer) == kept.body
 
     @rule(file=files)
     def read_file(self, file: File) -> None:

@@ -12,7 +12,7 @@ from providers.base import Provider
 from tests.providers.parts import create_at
 
 pytest.register_assert_rewrite(
-    *(f"tests.providers.{name}" for name in ("contract", "reading", "together", "writing"))
+    *(f"tests.providers.{name}" for name in ("contract", "files", "reading", "together", "writing"))
 )
 
 NewContainer = Callable[[], Container]

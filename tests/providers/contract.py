@@ -22,6 +22,7 @@ from gateway.service import ContainerService, refreshed
 from providers.base import Json, Provider
 from providers.errors import BerthError, NotFound
 from tests.conftest import Clock
+from tests.providers.files import FilesContract
 from tests.providers.parts import ALL, Records, Refused, Sent, create_at
 from tests.providers.reading import ReadingContract
 from tests.providers.writing import WritingContract
@@ -62,7 +63,7 @@ CREATES: dict[str, Json] = {
 CALLER = Caller("contract")
 
 
-class ProviderContract(WritingContract, ReadingContract):
+class ProviderContract(WritingContract, ReadingContract, FilesContract):
     """The promises of `Provider`, method by method."""
 
     @pytest.fixture

@@ -15,7 +15,10 @@ from catalog.tables import intents
 
 @dataclass(frozen=True)
 class Intent:
-    """A create under way: by whom, where, and what. `failed` once its client was told so."""
+    """A create under way: by whom, where, and what. `failed` once its client was told so.
+
+    `created_by` is the lineage of a key.
+    """
 
     marker: str
     tenant: str
@@ -24,6 +27,7 @@ class Intent:
     spec: dict[str, Any]
     created_at: float
     failed: bool = False
+    created_by: str | None = None
 
 
 def insert(tx: sa.Connection, intent: Intent) -> None:

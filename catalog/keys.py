@@ -1,11 +1,12 @@
 """Rows of API keys: of a key itself only its hash is kept. Functions take a transaction."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
+from catalog.limits import NAMES, Limits
 from catalog.tables import keys
 
 
@@ -14,7 +15,8 @@ class Key:
     """A key of a tenant: `role` is `member`, `reader` or `admin`; times are unix seconds.
 
     `hash` is the key's SHA-256 in hexadecimal, `hint` its beginning; `providers` are the only ones
-    it may use, if there are any.
+    it may use, if there are any. `lineage` is the id of the first of the keys that replaced each
+    other up to this one: what they cost is counted together.
     """
 
     id: str
@@ -24,6 +26,8 @@ class Key:
     role: str
     providers: list[str] | None
     created_at: int
+    lineage: str
+    limits: Limits
     expires_at: float | None = None
     revoked_at: float | None = None
 
@@ -35,7 +39,8 @@ class Key:
 
 def insert(tx: sa.Connection, key: Key) -> None:
     """Add the key."""
-    tx.execute(sa.insert(keys), [key.__dict__])
+    row = {name: value for name, value in key.__dict__.items() if name != "limits"}
+    tx.execute(sa.insert(keys), [row | asdict(key.limits)])
 
 
 def find(tx: sa.Connection, hash_: str) -> Key | None:
@@ -46,7 +51,7 @@ def find(tx: sa.Connection, hash_: str) -> Key | None:
 def select_keys(tx: sa.Connection) -> Sequence[Key]:
     """Return all keys, the oldest first."""
     query = sa.select(keys).order_by(keys.c.created_at, keys.c.id)
-    return [Key(**row) for row in tx.execute(query).mappings()]
+    return [_key(row) for row in tx.execute(query).mappings()]
 
 
 def revoke(tx: sa.Connection, key_id: str, at: float) -> Key | None:
@@ -63,4 +68,9 @@ def exist(tx: sa.Connection) -> bool:
 
 def _first(result: sa.CursorResult[Any]) -> Key | None:
     row = result.mappings().first()
-    return Key(**row) if row is not None else None
+    return _key(row) if row is not None else None
+
+
+def _key(row: sa.RowMapping) -> Key:
+    rest = {name: value for name, value in row.items() if name not in NAMES}
+    return Key(limits=Limits(**{name: row[name] for name in NAMES}), **rest)

@@ -15,7 +15,8 @@ from catalog.tables import stored_files
 class StoredFile:
     """An uploaded file. Hosted ones have a hexadecimal `sha256`, and `blob`, the key of the bytes.
 
-    Times are unix seconds; without `expires_at` it never expires.
+    Times are unix seconds; without `expires_at` it never expires. `created_by` is the lineage of a
+    key.
     """
 
     id: str
@@ -32,6 +33,7 @@ class StoredFile:
     created_at: int
     expires_at: int | None
     blob: str | None
+    created_by: str | None = None
 
 
 def insert(tx: sa.Connection, file: StoredFile) -> None:

@@ -26,6 +26,19 @@ containers = sa.Table(
     sa.Column("expires_at", sa.Float, nullable=False),
     sa.Column("deleted_at", sa.Float),
     sa.Column("ended_at", sa.Float),
+    sa.Column("created_by", sa.Text),
+    sa.Index(
+        "containers_of_tenant",
+        "tenant",
+        sqlite_where=sa.text("ended_at IS NULL"),
+        postgresql_where=sa.text("ended_at IS NULL"),
+    ),
+    sa.Index(
+        "containers_of_key",
+        "created_by",
+        sqlite_where=sa.text("ended_at IS NULL"),
+        postgresql_where=sa.text("ended_at IS NULL"),
+    ),
     sa.Index("containers_by_age", "tenant", "provider", "created_at", "sequence"),
     sa.Index(
         "containers_to_end",
@@ -67,6 +80,7 @@ files = sa.Table(
     sa.Column("created_at", sa.BigInteger, nullable=False),
     sa.Column("blob", sa.Text),
     sa.Column("deleted_at", sa.Float),
+    sa.Column("created_by", sa.Text),
     sa.Index("files_by_blob", "blob"),
     sa.Index("files_by_age", "container_id", "created_at", "sequence"),
     sa.Index(
@@ -111,6 +125,7 @@ stored_files = sa.Table(
     sa.Column("expires_at", sa.BigInteger),
     sa.Column("blob", sa.Text),
     sa.Column("deleted_at", sa.Float),
+    sa.Column("created_by", sa.Text),
     sa.Index("stored_files_by_blob", "blob"),
     sa.Index("stored_files_by_age", "tenant", "provider", "created_at", "sequence"),
     sa.Index(
@@ -144,6 +159,7 @@ intents = sa.Table(
     sa.Column("spec", sa.JSON, nullable=False),
     sa.Column("created_at", sa.Float, nullable=False),
     sa.Column("failed", sa.Boolean, nullable=False),
+    sa.Column("created_by", sa.Text),
     sa.Index("intents_by_deployment", "provider", "deployment"),
 )
 
@@ -194,6 +210,35 @@ keys = sa.Table(
     sa.Column("created_at", sa.BigInteger, nullable=False),
     sa.Column("expires_at", sa.Float),
     sa.Column("revoked_at", sa.Float),
+    sa.Column("lineage", sa.Text, nullable=False),
+    sa.Column("requests_per_minute", sa.BigInteger),
+    sa.Column("max_containers", sa.BigInteger),
+    sa.Column("max_bytes", sa.BigInteger),
+    sa.Column("max_file_bytes", sa.BigInteger),
+)
+
+tenants = sa.Table(
+    "tenants",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("limits", sa.JSON, nullable=False),
+)
+
+usage = sa.Table(
+    "usage",
+    metadata,
+    sa.Column("kind", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("bytes", sa.BigInteger, nullable=False),
+)
+
+hits = sa.Table(
+    "hits",
+    metadata,
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("slot", sa.BigInteger, primary_key=True),
+    sa.Column("at", sa.Float, nullable=False),
+    sa.Column("count", sa.BigInteger, nullable=False),
 )
 
 leases = sa.Table(

@@ -16,6 +16,7 @@ from dataclasses import replace
 from catalog import keys
 from catalog.database import Database
 from catalog.keys import Key
+from catalog.limits import Limits
 
 PREFIX = "bk_"
 FRESH_S = 2
@@ -25,6 +26,7 @@ _DIGITS = string.digits + string.ascii_uppercase + string.ascii_lowercase
 _RANDOM, _CHECKSUM = 40, 6
 _FORM = re.compile(rf"bk_([0-9A-Za-z]{{{_RANDOM}}})([0-9A-Za-z]{{{_CHECKSUM}}})")
 MAX_KNOWN = 10_000
+NO_LIMITS = Limits()
 
 
 def new_secret() -> str:
@@ -84,19 +86,22 @@ class KeyRing:
         role: str = "member",
         providers: list[str] | None = None,
         lifetime_s: float | None = None,
+        limits: Limits = NO_LIMITS,
     ) -> tuple[Key, str]:
         """Make a key; return its record and the key itself, which is told only here."""
         now = self._clock()
         ends = None if lifetime_s is None else now + lifetime_s
-        secret = new_secret()
+        secret, key_id = new_secret(), _new_id()
         key = Key(
-            id=f"key_{secrets.token_hex(12)}",
+            id=key_id,
             hash=_hash(secret),
             hint=secret[: len(PREFIX) + 4],
             tenant=tenant,
             role=role,
             providers=providers,
             created_at=int(now),
+            lineage=key_id,
+            limits=limits,
             expires_at=ends,
         )
         with self._database.write() as tx:
@@ -122,7 +127,7 @@ class KeyRing:
                 return None
             key = replace(
                 old,
-                id=f"key_{secrets.token_hex(12)}",
+                id=_new_id(),
                 hash=_hash(secret),
                 hint=secret[: len(PREFIX) + 4],
                 created_at=int(now),
@@ -131,6 +136,10 @@ class KeyRing:
             keys.insert(tx, key)
             keys.revoke(tx, key_id, now + grace_s)
         return key, secret
+
+
+def _new_id() -> str:
+    return f"key_{secrets.token_hex(12)}"
 
 
 def _checksum(chance: str) -> str:

@@ -3,16 +3,22 @@
 import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import asdict
 from datetime import UTC, datetime
+from typing import Any
 
 import click
 
 from catalog.keys import Key
+from catalog.limits import Limits
 from gateway.keys import KeyRing
 from providers import PROVIDERS
 
 UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
+MAX_LIMIT = 2**63 - 1  # what a column of the catalog holds
+
+Command = Callable[..., None]
 OpenKeys = Callable[[], AbstractContextManager[KeyRing]]
 
 
@@ -47,6 +53,29 @@ def _tenant(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
     return value
 
 
+def limit_options(kind: click.ParamType[Any]) -> Callable[[Command], Command]:
+    """Return a decorator that lets a command take a limit of each sort."""
+    helps = {
+        "--max-file-bytes": "How large one file may be.",
+        "--max-bytes": "How much hosted files may hold together.",
+        "--max-containers": "How many containers may be alive.",
+        "--requests-per-minute": "How many requests it may send in a minute.",
+    }
+
+    def decorate(command: Command) -> Command:
+        for name, sentence in helps.items():
+            command = click.option(name, type=kind, help=sentence)(command)
+        return command
+
+    return decorate
+
+
+def limits_text(limits: Limits) -> list[str]:
+    """Return the limits that there are, as a list shows them."""
+    told = asdict(limits).items()
+    return [f"{name.replace('_', '-')} {limit}" for name, limit in told if limit is not None]
+
+
 def keys_group(opened: OpenKeys) -> click.Group:
     """Return the commands; `opened` gives the keys of the configured catalog."""
 
@@ -59,13 +88,20 @@ def keys_group(opened: OpenKeys) -> click.Group:
     @click.option("--role", type=click.Choice(["member", "reader", "admin"]), default="member")
     @click.option("--providers", callback=_providers, help="The only ones it may use: a,b,c.")
     @click.option("--expires", type=Duration(), help="When it ends, from now: 90d, 12h.")
+    @limit_options(click.IntRange(1, MAX_LIMIT))
     @click.option("--quiet", is_flag=True, help="Print nothing but the key.")
     def create(
-        tenant: str, role: str, providers: list[str] | None, expires: float | None, *, quiet: bool
+        tenant: str,
+        role: str,
+        providers: list[str] | None,
+        expires: float | None,
+        *,
+        quiet: bool,
+        **limits: int | None,
     ) -> None:
         """Make a key and print it, once."""
         with opened() as ring:
-            key, secret = ring.create(tenant, role, providers, expires)
+            key, secret = ring.create(tenant, role, providers, expires, Limits(**limits))
         _print(key, secret, quiet=quiet)
 
     @keys.command(name="list")
@@ -115,7 +151,7 @@ def _line(key: Key) -> str:
         fields.append(f"expires {_time(key.expires_at)}")
     if key.revoked_at is not None:
         fields.append(f"revoked {_time(key.revoked_at)}")
-    return "  ".join(fields)
+    return "  ".join([*fields, *limits_text(key.limits)])
 
 
 def _time(at: float) -> str:

@@ -289,6 +289,19 @@ def test_rotating_gives_a_key_that_may_do_the_same(world: World) -> None:
     assert world.ring.rotate(key.id) is None
 
 
+def test_limits_are_shown_and_stay_when_a_key_is_replaced(tmp_path: Path) -> None:
+    def keys(*arguments: str) -> str:
+        environ = {"BERTH_DATA_DIR": str(tmp_path)}
+        return CliRunner().invoke(main, ["keys", *arguments], env=environ).stdout
+
+    keys("create", "--tenant", "a", "--requests-per-minute", "60", "--max-bytes", "1000")
+    key_id = keys("list").split()[0]
+    keys("rotate", key_id)
+
+    lines = keys("list").splitlines()
+    assert [line.count("requests-per-minute 60  max-bytes 1000") for line in lines] == [1, 1]
+
+
 def test_an_event_names_the_key(world: World) -> None:
     key, secret = world.ring.create("fourth")
     created = world.call("/v1/containers", "post", secret).json()
@@ -422,6 +435,7 @@ def test_a_network_address_needs_a_key(tmp_path: Path) -> None:
         (["create", "--tenant", "a b"], "use 1 to 64 of"),
         (["create", "--tenant", "a", "--providers", "openai,none"], "there is no provider 'none'"),
         (["create", "--tenant", "a", "--expires", "soon"], "'soon' is no time such as 90d"),
+        (["create", "--tenant", "a", "--max-bytes", "0"], "0 is not in the range"),
         (["revoke", "key_none"], "There is no key key_none."),
         (["rotate", "key_none"], "There is no valid key key_none."),
     ],

@@ -9,10 +9,12 @@ import sqlalchemy as sa
 from catalog.limits import NAMES, Limits
 from catalog.tables import keys
 
+ROLES = ("member", "reader", "admin")
+
 
 @dataclass(frozen=True)
 class Key:
-    """A key of a tenant: `role` is `member`, `reader` or `admin`; times are unix seconds.
+    """A key of a tenant: `role` is one of `ROLES`; times are unix seconds.
 
     `hash` is the key's SHA-256 in hexadecimal, `hint` its beginning; `providers` are the only ones
     it may use, if there are any. `lineage` is the id of the first of the keys that replaced each

@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from types import TracebackType
 from typing import Self
@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from catalog.containers import Container
 from catalog.events import Event
 from catalog.files import File
+from catalog.keys import Key
 from catalog.stored_files import StoredFile
 from gateway.audit import Audit
 from gateway.errors import meaning
@@ -165,6 +166,22 @@ def event_body(event: Event) -> Json:
     return {"object": "container.event", **event.__dict__}
 
 
+def key_body(key: Key) -> Json:
+    """Return a key as admins see it: of the key itself only how it begins."""
+    return {
+        "id": key.id,
+        "object": "key",
+        "hint": key.hint,
+        "tenant": key.tenant,
+        "role": key.role,
+        "providers": key.providers,
+        "created_at": key.created_at,
+        "expires_at": _seconds(key.expires_at),
+        "revoked_at": _seconds(key.revoked_at),
+        **asdict(key.limits),
+    }
+
+
 def stored_file_body(file: StoredFile) -> Json:
     """Return an uploaded file as clients see it."""
     body: Json = {
@@ -197,3 +214,7 @@ def list_body(data: list[Json], *, has_more: bool) -> Json:
 def deleted_body(kind: str, id_: str) -> Json:
     """Return the receipt of a deletion; `kind` is `container` or `container.file`."""
     return {"id": id_, "object": f"{kind}.deleted", "deleted": True}
+
+
+def _seconds(at: float | None) -> int | None:
+    return None if at is None else int(at)

@@ -7,8 +7,8 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from catalog.keys import Key
-from gateway.keys import KeyRing
-from providers.errors import BerthError
+from gateway.keys import KeyRing, well_formed
+from providers.errors import BerthError, InvalidRequest
 
 PUBLIC = {"/health", "/ready"}
 READING = {"GET", "HEAD", "OPTIONS"}
@@ -52,7 +52,10 @@ class Authentication:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve the request for who calls. Raises Unauthenticated and Forbidden."""
+        """Serve the request for who calls.
+
+        Raises InvalidRequest, Unauthenticated and Forbidden.
+        """
         if scope["type"] == "http" and scope["path"] not in PUBLIC:
             ring: KeyRing = scope["state"]["keys"]
             headers = Headers(scope=scope)
@@ -76,11 +79,20 @@ def _principal(ring: KeyRing, secret: str, tenant: str | None) -> Principal:
 
 
 def _secret(headers: Headers) -> str:
-    """Return the key that was sent, wherever a client of this field puts it."""
+    """Return the key that was sent, wherever a client of this field puts it.
+
+    Clients send a provider's key beside ours, so of several only those count that could be ours.
+    Raises InvalidRequest when two of them could be.
+    """
     scheme, _, token = headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "bearer":
-        return token.strip()
-    return headers.get("x-bf-vk") or headers.get("api-key") or ""
+    bearer = token.strip() if scheme.lower() == "bearer" else ""
+    sent = {bearer, headers.get("x-bf-vk", ""), headers.get("api-key", "")} - {""}
+    if len(sent) > 1:
+        sent = {secret for secret in sent if well_formed(secret)}
+    if len(sent) > 1:
+        message = "Two different keys were sent. Send one, in one of the headers."
+        raise InvalidRequest(message, code="ambiguous_api_key")
+    return next(iter(sent), "")
 
 
 def _principal_of(key: Key) -> Principal:

@@ -8,9 +8,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import click
+import orjson
 
-from catalog.keys import Key
+from catalog.keys import ROLES, Key
 from catalog.limits import Limits
+from gateway.answers import key_body
 from gateway.keys import KeyRing
 from providers import PROVIDERS
 
@@ -81,11 +83,21 @@ def keys_group(opened: OpenKeys) -> click.Group:
 
     @click.group()
     def keys() -> None:
-        """Make, list, revoke and replace API keys."""
+        """Make, list, revoke and replace API keys.
+
+        A key opens its tenant's containers and files, and nothing else. From the first one on,
+        nobody is served without a key. A running server follows within seconds.
+        """
 
     @keys.command()
     @click.option("--tenant", required=True, callback=_tenant, help="Whose containers it opens.")
-    @click.option("--role", type=click.Choice(["member", "reader", "admin"]), default="member")
+    @click.option(
+        "--role",
+        type=click.Choice(ROLES),
+        default="member",
+        show_default=True,
+        help="A reader changes nothing; an admin acts for any tenant, and makes keys.",
+    )
     @click.option("--providers", callback=_providers, help="The only ones it may use: a,b,c.")
     @click.option("--expires", type=Duration(), help="When it ends, from now: 90d, 12h.")
     @limit_options(click.IntRange(1, MAX_LIMIT))
@@ -105,11 +117,12 @@ def keys_group(opened: OpenKeys) -> click.Group:
         _print(key, secret, quiet=quiet)
 
     @keys.command(name="list")
-    def list_keys() -> None:
+    @click.option("--json", "as_json", is_flag=True, help="Write JSON lines, for programs.")
+    def list_keys(*, as_json: bool) -> None:
         """Show all keys, but of each only how it begins."""
         with opened() as ring:
             for key in ring.all():
-                click.echo(_line(key))
+                click.echo(orjson.dumps(key_body(key)) if as_json else _line(key))
 
     @keys.command()
     @click.argument("key_id")

@@ -1,5 +1,6 @@
 """Keys open their own tenant's containers, and nothing else, in every operation of the document."""
 
+import json
 import math
 import re
 import time
@@ -262,6 +263,44 @@ def test_a_key_is_found_wherever_clients_put_it(world: World, header: str) -> No
     assert answer.status_code == 200
 
 
+OURS_AND_ANOTHERS = [
+    {"Authorization": "Bearer sk-unused", "x-bf-vk": "{}"},
+    {"Authorization": "Bearer {}", "x-bf-vk": "sk-bf-unused"},
+    {"Authorization": "Basic dXNlcjpwYXNz", "api-key": "{}"},
+    {"Authorization": "Bearer {}", "x-bf-vk": "{}", "api-key": "{}"},
+]
+
+
+@pytest.mark.parametrize("headers", OURS_AND_ANOTHERS)
+def test_a_key_of_a_provider_beside_ours_does_not_matter(
+    world: World, headers: dict[str, str]
+) -> None:
+    sent = {name: value.format(world.member) for name, value in headers.items()}
+
+    answer = world.ask("get", "/v1/providers", None, headers=sent)
+
+    assert answer.status_code == 200
+
+
+def test_two_of_our_keys_are_refused(world: World) -> None:
+    both = {"Authorization": f"Bearer {world.member}", "x-bf-vk": world.other}
+
+    answer = world.ask("get", "/v1/providers", None, headers=both)
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "ambiguous_api_key")
+
+
+@pytest.mark.parametrize("tenant", ["", "a b", "a/b", "é", "a" * 65])
+@pytest.mark.parametrize("path", ["/v1/containers", "/openai/v1/files", "/v1/providers"])
+def test_what_is_no_name_of_a_tenant_is_refused(world: World, path: str, tenant: str) -> None:
+    params = {} if path == "/v1/providers" else {"provider": "ollama"}
+    headers = {"x-berth-tenant": tenant.encode()}
+
+    answer = world.ask("get", path, world.admin, params=params, headers=headers)
+
+    assert (answer.status_code, answer.json()["error"]["param"]) == (400, "x-berth-tenant")
+
+
 @pytest.mark.parametrize("path", ["/health", "/ready", "/ui/", "/openapi.json"])
 def test_what_is_for_everyone_needs_no_key(world: World, path: str) -> None:
     assert world.ask("get", path, None).status_code == 200
@@ -391,6 +430,9 @@ def test_the_command_makes_and_ends_keys_of_a_running_server(served: Server) -> 
 
     (line,) = berth(served, "keys", "list").splitlines()
     assert secret not in line
+    (listed,) = map(json.loads, berth(served, "keys", "list", "--json").splitlines())
+    assert (listed["tenant"], listed["hint"]) == ("research", secret[:7])
+    assert not {"hash", "secret"} & listed.keys()
     berth(served, "keys", "revoke", line.split()[0])
     time.sleep(FRESH_S + 0.5)
     assert statuses(served, secret) == {401}

@@ -22,6 +22,7 @@ __all__ = ["checks"]
 
 MAX_KEY_LENGTH = 64
 MAX_PATH_BYTES = 1024
+TENANT = "fuzz"
 NO_CONTAINER = LivingContainer("cntr_0", "ollama", "")
 
 Case = schemathesis.Case[Any]
@@ -60,6 +61,7 @@ def before_call(context: HookContext, case: Case, kwargs: dict[str, Any]) -> Non
     turn, meta = next(_turns), case.meta
     if meta is None:
         return
+    _act_for_the_tenant_of_the_key(case)
     if meta.phase.name is TestPhase.STATEFUL:
         known = _fresh_key(case, turn)
     elif turn % 4 == 0 and case.method != "DELETE":
@@ -122,6 +124,13 @@ def _drop_what_is_for_native(case: Case) -> None:
     if isinstance(case.body, dict) and not case.meta.is_negative_at(ParameterLocation.BODY):
         for field in checks.not_for_hosted(case):
             case.body.pop(field.partition(".")[0], None)
+
+
+def _act_for_the_tenant_of_the_key(case: Case) -> None:
+    """Let no request succeed for another tenant than all others do."""
+    assert case.meta is not None
+    if "x-berth-tenant" in case.headers and not case.meta.is_negative_at(ParameterLocation.HEADER):
+        case.headers["x-berth-tenant"] = TENANT
 
 
 def _fresh_key(case: Case, turn: int) -> dict[str, str]:

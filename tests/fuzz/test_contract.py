@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from gateway.cli import main
+from tests.fuzz.hooks import TENANT
 from tests.fuzz.run import ROOT, Run, run_schemathesis
 from tests.server import Server
 
@@ -84,7 +85,7 @@ def test_a_broken_promise_is_found(
 
 def new_key(data_dir: Path) -> str:
     """Make a key and return it."""
-    arguments = ["keys", "create", "--tenant", "fuzz"]
+    arguments = ["keys", "create", "--tenant", TENANT]
     environ: dict[str, str | None] = {n: None for n in os.environ if n.startswith("BERTH_")}
     environ["BERTH_DATA_DIR"] = str(data_dir)
     made = CliRunner().invoke(main, arguments, env=environ, catch_exceptions=False)

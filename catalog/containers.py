@@ -6,7 +6,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from catalog.pages import Page, PageRequest, select_page
+from catalog.pages import Listing, Page, PageRequest
+from catalog.prepared import Prepared
 from catalog.tables import containers
 
 
@@ -42,27 +43,22 @@ class Container:
 
 def insert(tx: sa.Connection, container: Container) -> None:
     """Add the container."""
-    tx.execute(sa.insert(containers), [container.__dict__])
+    _insert.run(tx, container.__dict__)
 
 
 def touch(
     tx: sa.Connection, tenant: str, container_id: str, *, provider: str | None, now: float
 ) -> Container | None:
     """Refresh the activity of a container that is alive, and return it; None when there is none."""
-    row = tx.execute(
-        sa.update(containers)
-        .where(_is(tenant, container_id, provider), _alive(now))
-        .values(last_active_at=now, expires_at=now + containers.c.expires_minutes * 60)
-        .returning(*_columns)
-    )
-    return _first(row)
+    row = _touch.first(tx, {"id": container_id, "tenant": tenant, "wanted": provider, "now": now})
+    return Container(*row) if row is not None else None
 
 
 def find(
     tx: sa.Connection, tenant: str, container_id: str, *, provider: str | None, kept_since: float
 ) -> Container | None:
     """Return a container that is alive, or that expired after `kept_since`."""
-    row = tx.execute(_of_tenant, {"id": container_id, "tenant": tenant}).first()
+    row = _find.first(tx, {"id": container_id, "tenant": tenant})
     container = Container(*row) if row is not None else None
     if container is None or container.deleted_at is not None:
         return None
@@ -81,14 +77,10 @@ def select_containers(
     kept_since: float,
 ) -> Page[Container]:
     """Return a page of a tenant's containers at a provider. Raises UnknownCursor."""
-    mine = (containers.c.tenant == tenant, containers.c.provider == provider)
-    query = sa.select(*_columns).where(
-        *mine, containers.c.deleted_at.is_(None), containers.c.expires_at > kept_since
-    )
-    if name is not None:
-        query = query.where(containers.c.name == name)
-    cursors = sa.select(containers.c.created_at, containers.c.sequence).where(*mine)
-    return select_page(tx, query, request, cursors=cursors, record=_record)
+    values = {"tenant": tenant, "provider": provider, "kept_since": kept_since}
+    if name is None:
+        return _list.page(tx, request, values)
+    return _named.page(tx, request, {**values, "name": name})
 
 
 def mark_deleted(tx: sa.Connection, container_id: str, now: float) -> bool:
@@ -171,19 +163,7 @@ def purge(tx: sa.Connection, *, kept_since: float) -> None:
     )
 
 
-_columns = [containers.c[field.name] for field in fields(Container)]
-_of_tenant = sa.select(*_columns).where(
-    containers.c.id == sa.bindparam("id"), containers.c.tenant == sa.bindparam("tenant")
-)
-"""Made once: to make a query costs more than to run it."""
-
-
-def _is(tenant: str, container_id: str, provider: str | None) -> sa.ColumnElement[bool]:
-    same = sa.and_(containers.c.id == container_id, containers.c.tenant == tenant)
-    return same if provider is None else sa.and_(same, containers.c.provider == provider)
-
-
-def _alive(now: float) -> sa.ColumnElement[bool]:
+def _alive(now: float | sa.BindParameter[float]) -> sa.ColumnElement[bool]:
     return sa.and_(
         containers.c.deleted_at.is_(None),
         containers.c.ended_at.is_(None),
@@ -191,10 +171,35 @@ def _alive(now: float) -> sa.ColumnElement[bool]:
     )
 
 
-def _first(result: sa.CursorResult[Any]) -> Container | None:
-    row = result.mappings().first()
-    return _record(row) if row is not None else None
-
-
 def _record(row: sa.RowMapping) -> Container:
     return Container(**row)
+
+
+_names = [field.name for field in fields(Container)]
+_columns = [containers.c[name] for name in _names]
+_now: sa.BindParameter[float] = sa.bindparam("now")
+_of_tenant = (
+    containers.c.id == sa.bindparam("id"),
+    containers.c.tenant == sa.bindparam("tenant"),
+)
+_insert = Prepared(sa.insert(containers), _names)
+_find = Prepared(sa.select(*_columns).where(*_of_tenant))
+_touch = Prepared(
+    sa.update(containers)
+    .where(
+        *_of_tenant,
+        sa.func.coalesce(sa.bindparam("wanted"), containers.c.provider) == containers.c.provider,
+        _alive(_now),
+    )
+    .values(last_active_at=_now, expires_at=_now + containers.c.expires_minutes * 60)
+    .returning(*_columns)
+)
+_mine = (
+    containers.c.tenant == sa.bindparam("tenant"),
+    containers.c.provider == sa.bindparam("provider"),
+)
+_shown = sa.select(*_columns).where(
+    *_mine, containers.c.deleted_at.is_(None), containers.c.expires_at > sa.bindparam("kept_since")
+)
+_list = Listing(_shown, _mine, Container)
+_named = Listing(_shown.where(containers.c.name == sa.bindparam("name")), _mine, Container)

@@ -35,9 +35,7 @@ class Database:
         self._writer = self._engine.execution_options(begin="BEGIN IMMEDIATE")
         self._looker = self._engine.execution_options(begin=None)
         # Only one thread at a time writes, so its second kind of connection is one.
-        self._relaxed = _engine(path, 1, synchronous="NORMAL").execution_options(
-            begin="BEGIN IMMEDIATE"
-        )
+        self._relaxed = _engine(path, 1, synchronous="NORMAL").execution_options(begin=None)
         self._turn = threading.Lock()
 
     @contextmanager
@@ -60,12 +58,13 @@ class Database:
 
     @contextmanager
     def note(self) -> Iterator[sa.Connection]:
-        """Write what no answer promises: all processes see it at once, a power cut may undo it.
+        """Write, by the block's one statement, what no answer promises.
 
-        The next durable write, or a checkpoint, makes it durable too.
+        All processes see it at once; a power cut may undo it, until the next durable write or
+        checkpoint.
         """
-        with self._taking_turns(), self._relaxed.begin() as tx:
-            yield tx
+        with self._taking_turns(), self._relaxed.connect() as connection:
+            yield connection
 
     @contextmanager
     def _taking_turns(self) -> Iterator[None]:

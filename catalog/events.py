@@ -4,11 +4,12 @@ Functions take a transaction.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import sqlalchemy as sa
 
-from catalog.pages import Page, PageRequest, select_page
+from catalog.pages import Listing, Page, PageRequest
+from catalog.prepared import Prepared
 from catalog.tables import containers, events
 
 BATCH = 1000
@@ -37,7 +38,7 @@ class Event:
 
 def insert(tx: sa.Connection, added: Sequence[Event]) -> None:
     """Add events, in this order."""
-    tx.execute(sa.insert(events), [event.__dict__ for event in added])
+    tx.execute(_insert, [event.__dict__ for event in added])
 
 
 def select_events(
@@ -47,15 +48,10 @@ def select_events(
 
     Raises UnknownCursor.
     """
-    mine = [events.c.tenant == tenant, events.c.container_id == container_id]
-    if provider is not None:
-        mine.append(events.c.provider == provider)
-    had = sa.select(events.c.id).where(*mine, events.c.status < 400)
-    if tx.execute(had.limit(1)).first() is None:
+    values = {"tenant": tenant, "container_id": container_id, "wanted": provider}
+    if _had.first(tx, values) is None:
         return None
-    cursors = sa.select(events.c.created_at, events.c.sequence).where(*mine)
-    query = sa.select(*_columns).where(*mine)
-    return select_page(tx, query, request, cursors=cursors, record=_record)
+    return _list.page(tx, request, values)
 
 
 def export(tx: sa.Connection, *, tenant: str | None, since: float) -> Iterator[Event]:
@@ -65,7 +61,7 @@ def export(tx: sa.Connection, *, tenant: str | None, since: float) -> Iterator[E
         query = query.where(events.c.tenant == tenant)
     rows = tx.execution_options(yield_per=BATCH).execute(query)
     for row in rows.mappings():
-        yield _record(row)
+        yield Event(**row)
 
 
 def purge(tx: sa.Connection, *, kept_since: float) -> None:
@@ -74,8 +70,12 @@ def purge(tx: sa.Connection, *, kept_since: float) -> None:
     tx.execute(sa.delete(events).where(events.c.created_at < kept_since, ~has_container))
 
 
-_columns = [column for column in events.c if column.name != "sequence"]
-
-
-def _record(row: sa.RowMapping) -> Event:
-    return Event(**row)
+_columns = [events.c[field.name] for field in fields(Event)]
+_insert = sa.insert(events)
+_mine = (
+    events.c.tenant == sa.bindparam("tenant"),
+    events.c.container_id == sa.bindparam("container_id"),
+    sa.func.coalesce(sa.bindparam("wanted"), events.c.provider) == events.c.provider,
+)
+_had = Prepared(sa.select(events.c.id).where(*_mine, events.c.status < 400).limit(1))
+_list = Listing(sa.select(*_columns).where(*_mine), _mine, Event)

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Any
 
 import sqlalchemy as sa
 
 from catalog.blob_owners import release
-from catalog.pages import Page, PageRequest, select_page
+from catalog.pages import Listing, Page, PageRequest
+from catalog.prepared import Prepared
 from catalog.tables import files
 
 
@@ -30,28 +30,20 @@ class File:
 
 def replace(tx: sa.Connection, file: File, now: float) -> Sequence[str]:
     """Add the file in the place of one with the same path; return what to remove of its bytes."""
-    replaced = tx.execute(
-        sa.update(files)
-        .where(files.c.container_id == file.container_id, files.c.path == file.path, _present)
-        .values(deleted_at=now)
-        .returning(files.c.id)
-    ).scalar()
-    tx.execute(sa.insert(files), [file.__dict__])
-    return [] if replaced is None else release(tx, files, files.c.id == replaced)
+    replaced = _hide.first(tx, {"container_id": file.container_id, "path": file.path, "now": now})
+    _insert.run(tx, file.__dict__)
+    return [] if replaced is None else release(tx, files, files.c.id == replaced[0])
 
 
 def find(tx: sa.Connection, container_id: str, file_id: str) -> File | None:
     """Return the file, unless it is not there or no longer."""
-    row = tx.execute(_by_id, {"id": file_id, "container_id": container_id}).first()
+    row = _find.first(tx, {"id": file_id, "container_id": container_id})
     return File(*row) if row is not None else None
 
 
 def select_files(tx: sa.Connection, container_id: str, request: PageRequest) -> Page[File]:
     """Return a page of a container's files. Raises UnknownCursor."""
-    mine = files.c.container_id == container_id
-    query = sa.select(*_columns).where(mine, _present)
-    cursors = sa.select(files.c.created_at, files.c.sequence).where(mine)
-    return select_page(tx, query, request, cursors=cursors, record=_record)
+    return _list.page(tx, request, {"container_id": container_id})
 
 
 def mark_deleted(
@@ -82,18 +74,20 @@ def purge(tx: sa.Connection, *, kept_since: float) -> None:
     )
 
 
-_columns = [files.c[field.name] for field in fields(File)]
-_present = files.c.deleted_at.is_(None)
-_by_id = sa.select(*_columns).where(
-    files.c.id == sa.bindparam("id"),
-    files.c.container_id == sa.bindparam("container_id"),
-    _present,
-)
-
-
 def _is(container_id: str, file_id: str) -> sa.ColumnElement[bool]:
     return sa.and_(files.c.id == file_id, files.c.container_id == container_id, _present)
 
 
-def _record(row: sa.RowMapping | dict[str, Any]) -> File:
-    return File(**row)
+_names = [field.name for field in fields(File)]
+_columns = [files.c[name] for name in _names]
+_present = files.c.deleted_at.is_(None)
+_mine = files.c.container_id == sa.bindparam("container_id")
+_insert = Prepared(sa.insert(files), _names)
+_find = Prepared(sa.select(*_columns).where(files.c.id == sa.bindparam("id"), _mine, _present))
+_hide = Prepared(
+    sa.update(files)
+    .where(_mine, files.c.path == sa.bindparam("path"), _present)
+    .values(deleted_at=sa.bindparam("now"))
+    .returning(files.c.id)
+)
+_list = Listing(sa.select(*_columns).where(_mine, _present), [_mine], File)

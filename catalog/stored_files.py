@@ -1,13 +1,13 @@
 """Rows of uploaded files, which can be copied into containers. Functions take a transaction."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, fields
 
 import sqlalchemy as sa
 
 from catalog.blob_owners import release
-from catalog.pages import Page, PageRequest, select_page
+from catalog.pages import Listing, Page, PageRequest
+from catalog.prepared import Prepared
 from catalog.tables import stored_files
 
 
@@ -45,13 +45,9 @@ def find(
     tx: sa.Connection, tenant: str, file_id: str, *, provider: str | None, now: float
 ) -> StoredFile | None:
     """Return the file, unless it is not there or no longer."""
-    query = sa.select(*_columns).where(
-        stored_files.c.id == file_id, stored_files.c.tenant == tenant, _present, _in_time(now)
-    )
-    if provider is not None:
-        query = query.where(stored_files.c.provider == provider)
-    row = tx.execute(query).mappings().first()
-    return StoredFile(**row) if row is not None else None
+    values = {"id": file_id, "tenant": tenant, "wanted": provider, "now": now}
+    row = _find.first(tx, values)
+    return StoredFile(*row) if row is not None else None
 
 
 def exists(tx: sa.Connection, file_id: str) -> bool:
@@ -70,12 +66,10 @@ def select_files(
     now: float,
 ) -> Page[StoredFile]:
     """Return a page of a tenant's files at a provider. Raises UnknownCursor."""
-    mine = (stored_files.c.tenant == tenant, stored_files.c.provider == provider)
-    query = sa.select(*_columns).where(*mine, _present, _in_time(now))
-    if purpose is not None:
-        query = query.where(stored_files.c.purpose == purpose)
-    cursors = sa.select(stored_files.c.created_at, stored_files.c.sequence).where(*mine)
-    return select_page(tx, query, request, cursors=cursors, record=_record)
+    values = {"tenant": tenant, "provider": provider, "now": now}
+    if purpose is None:
+        return _list.page(tx, request, values)
+    return _for_purpose.page(tx, request, {**values, "purpose": purpose})
 
 
 def mark_deleted(tx: sa.Connection, file_id: str, now: float) -> Sequence[str] | None:
@@ -117,13 +111,25 @@ def purge(tx: sa.Connection, *, kept_since: float) -> None:
     )
 
 
-_columns = [column for column in stored_files.c if column.name not in {"sequence", "deleted_at"}]
+_columns = [stored_files.c[field.name] for field in fields(StoredFile)]
 _present = stored_files.c.deleted_at.is_(None)
-
-
-def _in_time(now: float) -> sa.ColumnElement[bool]:
-    return sa.or_(stored_files.c.expires_at.is_(None), stored_files.c.expires_at > now)
-
-
-def _record(row: sa.RowMapping | dict[str, Any]) -> StoredFile:
-    return StoredFile(**row)
+_shown = sa.select(*_columns).where(
+    _present,
+    sa.or_(stored_files.c.expires_at.is_(None), stored_files.c.expires_at > sa.bindparam("now")),
+)
+_find = Prepared(
+    _shown.where(
+        stored_files.c.id == sa.bindparam("id"),
+        stored_files.c.tenant == sa.bindparam("tenant"),
+        sa.func.coalesce(sa.bindparam("wanted"), stored_files.c.provider)
+        == stored_files.c.provider,
+    )
+)
+_mine = (
+    stored_files.c.tenant == sa.bindparam("tenant"),
+    stored_files.c.provider == sa.bindparam("provider"),
+)
+_list = Listing(_shown.where(*_mine), _mine, StoredFile)
+_for_purpose = Listing(
+    _shown.where(*_mine, stored_files.c.purpose == sa.bindparam("purpose")), _mine, StoredFile
+)

@@ -31,13 +31,11 @@ class Lookup:
         """Return a container that is alive or still shown. Raises ContainerNotFound."""
         if provider is not None:
             call.serve_by(provider)
-        container = self._find(tenant, container_id, provider)
-        if container is not None and not container.expired(self._clock()):
-            with self._database.note() as tx:
-                touched = containers.touch(
-                    tx, tenant, container_id, provider=provider, now=self._clock()
-                )
-            container = touched or self._find(tenant, container_id, provider)
+        now = self._clock()
+        with self._database.note() as tx:
+            container = containers.touch(tx, tenant, container_id, provider=provider, now=now)
+        if container is None:
+            container = self._find(tenant, container_id, provider)
         if container is None:
             raise ContainerNotFound(container_id)
         call.serve_by(container.provider)

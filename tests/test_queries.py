@@ -81,16 +81,17 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
 
 def plans_of(database: Database, query: Query) -> list[str]:
     """Return how SQLite would do all that the query does; what it did is undone."""
-    statements: list[tuple[str, Any]] = []
-
-    def note(_tx: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
-        statements.append((f"EXPLAIN QUERY PLAN {statement}", parameters))
-
+    statements: list[str] = []
     with database.write() as tx:
-        sa.event.listen(tx, "before_cursor_execute", note)
+        driver: Any = tx.connection.driver_connection
+        driver.set_trace_callback(statements.append)
         query(tx)
-        sa.event.remove(tx, "before_cursor_execute", note)
-        plans = [row[3] for statement in statements for row in tx.exec_driver_sql(*statement)]
+        driver.set_trace_callback(None)
+        plans = [
+            row[3]
+            for statement in statements
+            for row in driver.execute(f"EXPLAIN QUERY PLAN {statement}")
+        ]
         tx.rollback()
     return plans
 

@@ -38,9 +38,13 @@ def test_a_server_killed_under_load_keeps_every_promise(tmp_path: Path) -> None:
             report(cycle, counts, clients)
     with Server(tmp_path / "data", **SWEEPING) as server:
         counts += check_promises(server.url, clients, arena)
-        wait_until(lambda: hashes_on_disk(tmp_path / "data") == hashes(clients, arena))
+        referenced = hashes(clients, arena)
+        with suppress(TimeoutError):
+            wait_until(lambda: hashes_on_disk(tmp_path / "data") == referenced)
     report(CYCLES, counts, clients)
+    missing, left = report_blobs(referenced, hashes_on_disk(tmp_path / "data"))
 
+    assert (missing, left) == (0, 0)
     assert '"level":"ERROR"' not in server.log.read_text()
     assert counts["unanswered"] > CYCLES
     assert acknowledged(clients)["Upload"] > CYCLES
@@ -135,3 +139,11 @@ def report(cycles: int, counts: Counter[str], clients: Sequence[Client]) -> None
     done = ", ".join(f"{name} {number}" for name, number in sorted(numbers.items()))
     line = f"seed {SEED}: {cycles} cycles, lost 0, too much 0; {done}"
     print(line, flush=True)  # noqa: T201 - a long run shows how far it is
+
+
+def report_blobs(referenced: Counter[str], on_disk: Counter[str]) -> tuple[int, int]:
+    """Print and return how many blobs are missing, and how many are there for nothing."""
+    missing, left = (referenced - on_disk).total(), (on_disk - referenced).total()
+    line = f"{referenced.total()} blobs referenced: {missing} missing, {left} unreferenced remain"
+    print(line, flush=True)  # noqa: T201 - the numbers that the run is for
+    return missing, left

@@ -12,7 +12,7 @@ from gateway.file_forms import FileForm, missing
 from gateway.file_service import FileAnswer, replayed
 from gateway.idempotency import fingerprint
 from gateway.operations import Operations
-from providers.base import Content, Json
+from providers.base import Content, Json, Part
 from providers.errors import StoredFileNotFound
 from providers.file_store import Place
 
@@ -77,11 +77,18 @@ class StoredFileService(Operations):
             file = self._registry.files_of(file).retrieve_file(file)
             return self._file_answer(call, caller, file), file.sha256
 
-    def read_file(self, caller: Caller, file_id: str, provider: str | None = None) -> Content:
-        """Return the file's name and a way to its bytes."""
+    def read_file(
+        self,
+        caller: Caller,
+        file_id: str,
+        provider: str | None = None,
+        *,
+        part: Part | None = None,
+    ) -> Content:
+        """Return the file's name and a way to its bytes, or to a part where a provider cuts it."""
         with self._call("file_content", caller, provider) as call:
             file = self._find(call, caller, file_id, provider)
-            return self._registry.files_of(file).read_file(file)
+            return self._registry.files_of(file).read_file(file, part)
 
     def delete_file(self, caller: Caller, file_id: str, provider: str | None = None) -> Json:
         """Delete the file; its copies stay."""

@@ -5,7 +5,7 @@ from typing import Literal
 from flask import Response, request
 
 from catalog.pages import PageRequest
-from gateway.downloads import content_response, receipt
+from gateway.downloads import content_response, part_of, receipt
 from handlers.context import caller, gateway
 from providers.base import Json
 
@@ -34,7 +34,8 @@ def retrieve_file(file_id: str, provider: str | None = None) -> tuple[Json, dict
 
 
 def retrieve_file_content(file_id: str, provider: str | None = None) -> Response:
-    content = gateway().stored_files.read_file(caller(), file_id, provider)
+    part = part_of(request)
+    content = gateway().stored_files.read_file(caller(), file_id, provider, part=part)
     return content_response(content, request)
 
 

@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from catalog.files import File
 from providers.base import Content, Part
 from providers.errors import RangeNotSatisfiable
 from providers.replies import Reply
@@ -14,8 +13,8 @@ _ETAG = re.compile(r'(?:W/)?"[!#-~]{0,256}"')
 _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)")
 
 
-def content_of(file: File, reply: Reply, part: Part | None) -> Content:
-    """Return a file's content from the provider's answer. Raises UpstreamFailed.
+def content_of(path: str, reply: Reply, part: Part | None) -> Content:
+    """Return the content of the file at a path from the provider's answer. Raises UpstreamFailed.
 
     The provider may answer with the whole file, whatever `part` asked for.
     """
@@ -33,20 +32,20 @@ def content_of(file: File, reply: Reply, part: Part | None) -> Content:
             reply.close()
             raise UpstreamFailed("The provider's answer makes no sense.", processed=True)
         headers["Content-Range"], size = cut.group(), cut_size
-    return Content(file.path, size, None, lambda _start, _stop: reply.chunks(), headers)
+    return Content(path, size, None, lambda _start, _stop: reply.chunks(), headers)
 
 
 @contextmanager
-def unsatisfied(part: Part | None, file: File) -> Iterator[None]:
-    """Turn the provider's words for a part that is not inside the file into ours."""
+def unsatisfied(part: Part | None, size: int | None) -> Iterator[None]:
+    """Turn the provider's words for a part that is not inside a file of a size into ours."""
     try:
         yield
     except UpstreamRefused as exc:
         if exc.status != 416 or part is None:
             raise
-        size = {} if file.bytes is None else {"Content-Range": f"bytes */{file.bytes}"}
+        told = {} if size is None else {"Content-Range": f"bytes */{size}"}
         message = "The range lies outside the file."
-        raise RangeNotSatisfiable(message, param="Range", headers=exc.headers or size) from exc
+        raise RangeNotSatisfiable(message, param="Range", headers=exc.headers or told) from exc
 
 
 def _size(cut: re.Match[str] | None) -> int:

@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 from sqlalchemy import Connection
 
 from catalog.stored_files import StoredFile
-from providers.base import Content, Upload
+from providers.base import Content, Part, Upload
 
 
 class FileUpload(Upload, Protocol):
@@ -50,8 +50,11 @@ class FileStore(Protocol):
     def retrieve_file(self, file: StoredFile) -> StoredFile:
         """Return the file as it is known now. Raises StoredFileNotFound."""
 
-    def read_file(self, file: StoredFile) -> Content:
-        """Return the file's name and a way to its bytes. Raises StoredFileNotFound."""
+    def read_file(self, file: StoredFile, part: Part | None = None) -> Content:
+        """Return the file's name and a way to its bytes, or to a part if a provider cuts files.
+
+        Raises StoredFileNotFound, and RangeNotSatisfiable in the provider's name.
+        """
 
     def delete_file(self, file: StoredFile) -> None:
         """Delete the file. Raises StoredFileNotFound."""

@@ -154,10 +154,10 @@ class OpenAI:
 
     def read_file(self, container: Container, file_id: str, part: Part | None = None) -> Content:
         file = self.retrieve_file(container, file_id)
-        with unsatisfied(part, file):
+        with unsatisfied(part, file.bytes):
             headers = part.headers if part is not None else {}
             reply = self._get_file(container, file_id, "/content", headers=headers)
-        return content_of(file, reply, part)
+        return content_of(file.path, reply, part)
 
     def delete_file(
         self, container: Container, file_id: str, record: Callable[[Connection], None]

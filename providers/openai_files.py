@@ -10,7 +10,8 @@ from catalog import stored_files
 from catalog.database import Database
 from catalog.stored_files import StoredFile
 from providers.accounts import Account
-from providers.base import Content
+from providers.base import Content, Part
+from providers.downloading import content_of, unsatisfied
 from providers.errors import StoredFileNotFound
 from providers.file_store import FileUpload, Place
 from providers.multipart import form_of
@@ -59,9 +60,10 @@ class OpenAIFiles:
             stored_files.refresh(tx, found)
         return found
 
-    def read_file(self, file: StoredFile) -> Content:
-        reply = self._get(file, "/content")
-        return Content(file.filename, file.bytes, None, lambda _start, _stop: reply.chunks())
+    def read_file(self, file: StoredFile, part: Part | None = None) -> Content:
+        with unsatisfied(part, file.bytes):
+            reply = self._get(file, "/content", headers=part.headers if part is not None else {})
+        return content_of(file.filename, reply, part)
 
     def delete_file(self, file: StoredFile) -> None:
         try:

@@ -9,7 +9,7 @@ from blobs.directory import BlobDirectory
 from catalog import stored_files
 from catalog.database import Database
 from catalog.stored_files import StoredFile
-from providers.base import Content
+from providers.base import Content, Part
 from providers.errors import StoredFileNotFound
 from providers.file_store import FileUpload, Place
 from providers.hosted import ids
@@ -64,7 +64,8 @@ class HostedFiles:
             raise StoredFileNotFound(file.id)
         return found
 
-    def read_file(self, file: StoredFile) -> Content:
+    def read_file(self, file: StoredFile, part: Part | None = None) -> Content:
+        del part  # `read` returns any
         return content_of(self._blobs, file, file.filename, lambda: self.retrieve_file(file))
 
     def delete_file(self, file: StoredFile) -> None:

@@ -8,6 +8,7 @@ EDITABLE := $(BIN)/python -m pip install --quiet --disable-pip-version-check --n
 SOURCES := handlers gateway providers catalog blobs tests gunicorn.conf.py
 LOCK := --quiet --upgrade --strip-extras --generate-hashes --allow-unsafe --no-annotate --no-header \
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host
+PARALLEL := --numprocesses auto --dist loadfile --no-loadscope-reorder
 CYCLES ?= 25
 EXAMPLES ?= 200
 
@@ -18,12 +19,12 @@ run: .venv/run  ## Serve on http://127.0.0.1:8080 (HOST, PORT and BERTH_* change
 	@exec $(BIN)/berth serve
 
 test: .venv/dev  ## Run all tests
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+	$(BIN)/python -m pytest $(PARALLEL)
 
 check: lint types spec test  ## Check everything: what CI runs
 
 coverage: .venv/dev  ## Run all tests and show which lines they miss
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --cov --cov-report term
+	$(BIN)/python -m pytest $(PARALLEL) --cov --cov-report term
 
 lint: .venv/dev  ## Check style
 	$(BIN)/ruff check $(SOURCES)

@@ -1,5 +1,6 @@
 """What tests share: a clock, an application in this process, and a live server."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,18 @@ from starlette.testclient import TestClient
 from gateway.app import create_app
 from gateway.settings import Settings
 from tests.server import Server
+
+LONGEST = ("tests/fuzz/", "tests/test_crash.py", "tests/test_model.py")
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Return one more than there are cores: tests that wait for a server leave theirs idle."""
+    return (os.cpu_count() or 1) + 1
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest: a process that is left with one of them at the end works alone."""
+    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
 
 
 class Clock:

@@ -1,6 +1,6 @@
-"""Rows of events: what was done to containers. They are added and, when old, purged; never changed.
+"""Rows of events: what was done to containers and keys.
 
-Functions take a transaction.
+They are added and, when old, purged; never changed. Functions take a transaction.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,9 +17,10 @@ BATCH = 1000
 
 @dataclass(frozen=True)
 class Event:
-    """One operation on a container: when (unix seconds), by whom, from where, and its answer.
+    """One operation on a container or a key: when (unix seconds), by whom, and its answer.
 
-    `actor` is a key's id or `anonymous`; `code` is the error's, for an answer that is one.
+    `actor` is the id of the key that was used, `anonymous` or `cli`; `code` is the error's, for an
+    answer that is one. What was done to a key has `key_id`, and no provider and no container.
     """
 
     id: str
@@ -29,11 +30,12 @@ class Event:
     address: str | None
     request_id: str | None
     request_type: str
-    provider: str
-    container_id: str
+    provider: str | None
+    container_id: str | None
     file_id: str | None
     status: int
     code: str | None
+    key_id: str | None = None
 
 
 def insert(tx: sa.Connection, added: Sequence[Event]) -> None:

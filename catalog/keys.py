@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from catalog.limits import NAMES, Limits
+from catalog.pages import Listing, Page, PageRequest
 from catalog.tables import keys
 
 ROLES = ("member", "reader", "admin")
@@ -47,20 +48,35 @@ def insert(tx: sa.Connection, key: Key) -> None:
 
 def find(tx: sa.Connection, hash_: str) -> Key | None:
     """Return the key with the hash, valid or not."""
-    return _first(tx.execute(sa.select(keys).where(keys.c.hash == hash_)))
+    return _first(tx.execute(sa.select(*_columns).where(keys.c.hash == hash_)))
 
 
-def select_keys(tx: sa.Connection) -> Sequence[Key]:
-    """Return all keys, the oldest first."""
-    query = sa.select(keys).order_by(keys.c.created_at, keys.c.id)
-    return [_key(row) for row in tx.execute(query).mappings()]
+def select_all_keys(tx: sa.Connection) -> Sequence[Key]:
+    """Return all keys, the oldest first; revoked ones too."""
+    query = sa.select(*_columns).order_by(keys.c.created_at, keys.c.sequence)
+    return [_key(*row) for row in tx.execute(query)]
 
 
-def revoke(tx: sa.Connection, key_id: str, at: float) -> Key | None:
-    """Let a key end at a time, unless it ended before; None when there is no such key."""
-    ends = sa.func.min(at, sa.func.coalesce(keys.c.revoked_at, at))
-    update = sa.update(keys).where(keys.c.id == key_id).values(revoked_at=ends).returning(keys)
-    return _first(tx.execute(update))
+def select_keys(
+    tx: sa.Connection, tenant: str | None, request: PageRequest, now: float
+) -> Page[Key]:
+    """Return a page of the keys that are not revoked, of all tenants or of one.
+
+    Raises UnknownCursor.
+    """
+    return _list.page(tx, request, {"wanted": tenant, "now": now})
+
+
+def find_by_id(tx: sa.Connection, key_id: str, now: float) -> Key | None:
+    """Return the key, unless it is revoked."""
+    query = sa.select(*_columns).where(keys.c.id == key_id, _kept)
+    return _first(tx.execute(query, {"now": now}))
+
+
+def revoke(tx: sa.Connection, key_id: str, at: float) -> None:
+    """Let a key end at a time, unless it ends before."""
+    later = sa.or_(keys.c.revoked_at.is_(None), keys.c.revoked_at > at)
+    tx.execute(sa.update(keys).where(keys.c.id == key_id, later).values(revoked_at=at))
 
 
 def exist(tx: sa.Connection) -> bool:
@@ -69,10 +85,18 @@ def exist(tx: sa.Connection) -> bool:
 
 
 def _first(result: sa.CursorResult[Any]) -> Key | None:
-    row = result.mappings().first()
-    return _key(row) if row is not None else None
+    row = result.first()
+    return _key(*row) if row is not None else None
 
 
-def _key(row: sa.RowMapping) -> Key:
-    rest = {name: value for name, value in row.items() if name not in NAMES}
-    return Key(limits=Limits(**{name: row[name] for name in NAMES}), **rest)
+def _key(*row: Any) -> Key:
+    values = dict(zip(_names, row, strict=True))
+    limits = Limits(**{name: values.pop(name) for name in NAMES})
+    return Key(limits=limits, **values)
+
+
+_columns = [column for column in keys.c if column.name != "sequence"]
+_names = [column.name for column in _columns]
+_kept = sa.or_(keys.c.revoked_at.is_(None), keys.c.revoked_at > sa.bindparam("now"))
+_whose = sa.func.coalesce(sa.bindparam("wanted"), keys.c.tenant) == keys.c.tenant
+_list = Listing(sa.select(*_columns).where(_whose, _kept), [_whose], _key)

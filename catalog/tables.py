@@ -7,6 +7,15 @@ metadata = sa.MetaData()
 # SQLite gives rowids, and so a growing order, to INTEGER primary keys only.
 _Sequence = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 
+
+def _partial_index(name: str, *columns: str, where: str, unique: bool = False) -> sa.Index:
+    """Return an index of the rows that a condition holds for."""
+    condition = sa.text(where)
+    return sa.Index(
+        name, *columns, unique=unique, sqlite_where=condition, postgresql_where=condition
+    )
+
+
 containers = sa.Table(
     "containers",
     metadata,
@@ -27,38 +36,14 @@ containers = sa.Table(
     sa.Column("deleted_at", sa.Float),
     sa.Column("ended_at", sa.Float),
     sa.Column("created_by", sa.Text),
-    sa.Index(
-        "containers_of_tenant",
-        "tenant",
-        sqlite_where=sa.text("ended_at IS NULL"),
-        postgresql_where=sa.text("ended_at IS NULL"),
-    ),
-    sa.Index(
-        "containers_of_key",
-        "created_by",
-        sqlite_where=sa.text("ended_at IS NULL"),
-        postgresql_where=sa.text("ended_at IS NULL"),
-    ),
+    _partial_index("containers_of_tenant", "tenant", where="ended_at IS NULL"),
+    _partial_index("containers_of_key", "created_by", where="ended_at IS NULL"),
     sa.Index("containers_by_age", "tenant", "provider", "created_at", "sequence"),
-    sa.Index(
-        "containers_to_end",
-        "expires_at",
-        sqlite_where=sa.text("ended_at IS NULL"),
-        postgresql_where=sa.text("ended_at IS NULL"),
+    _partial_index("containers_to_end", "expires_at", where="ended_at IS NULL"),
+    _partial_index(
+        "containers_by_deployment", "provider", "deployment", where="deployment IS NOT NULL"
     ),
-    sa.Index(
-        "containers_by_deployment",
-        "provider",
-        "deployment",
-        sqlite_where=sa.text("deployment IS NOT NULL"),
-        postgresql_where=sa.text("deployment IS NOT NULL"),
-    ),
-    sa.Index(
-        "containers_to_purge",
-        "expires_at",
-        sqlite_where=sa.text("ended_at IS NOT NULL"),
-        postgresql_where=sa.text("ended_at IS NOT NULL"),
-    ),
+    _partial_index("containers_to_purge", "expires_at", where="ended_at IS NOT NULL"),
     sqlite_autoincrement=True,
 )
 
@@ -83,26 +68,13 @@ files = sa.Table(
     sa.Column("created_by", sa.Text),
     sa.Index("files_by_blob", "blob"),
     sa.Index("files_by_age", "container_id", "created_at", "sequence"),
-    sa.Index(
-        "files_by_path",
-        "container_id",
-        "path",
-        unique=True,
-        sqlite_where=sa.text("deleted_at IS NULL"),
-        postgresql_where=sa.text("deleted_at IS NULL"),
+    _partial_index(
+        "files_by_path", "container_id", "path", where="deleted_at IS NULL", unique=True
     ),
-    sa.Index(
-        "files_to_sweep",
-        "deleted_at",
-        sqlite_where=sa.text("deleted_at IS NOT NULL AND blob IS NOT NULL"),
-        postgresql_where=sa.text("deleted_at IS NOT NULL AND blob IS NOT NULL"),
+    _partial_index(
+        "files_to_sweep", "deleted_at", where="deleted_at IS NOT NULL AND blob IS NOT NULL"
     ),
-    sa.Index(
-        "files_to_purge",
-        "deleted_at",
-        sqlite_where=sa.text("deleted_at IS NOT NULL AND blob IS NULL"),
-        postgresql_where=sa.text("deleted_at IS NOT NULL AND blob IS NULL"),
-    ),
+    _partial_index("files_to_purge", "deleted_at", where="deleted_at IS NOT NULL AND blob IS NULL"),
     sqlite_autoincrement=True,
 )
 
@@ -128,23 +100,12 @@ stored_files = sa.Table(
     sa.Column("created_by", sa.Text),
     sa.Index("stored_files_by_blob", "blob"),
     sa.Index("stored_files_by_age", "tenant", "provider", "created_at", "sequence"),
-    sa.Index(
-        "stored_files_to_end",
-        "expires_at",
-        sqlite_where=sa.text("deleted_at IS NULL"),
-        postgresql_where=sa.text("deleted_at IS NULL"),
+    _partial_index("stored_files_to_end", "expires_at", where="deleted_at IS NULL"),
+    _partial_index(
+        "stored_files_to_sweep", "deleted_at", where="deleted_at IS NOT NULL AND blob IS NOT NULL"
     ),
-    sa.Index(
-        "stored_files_to_sweep",
-        "deleted_at",
-        sqlite_where=sa.text("deleted_at IS NOT NULL AND blob IS NOT NULL"),
-        postgresql_where=sa.text("deleted_at IS NOT NULL AND blob IS NOT NULL"),
-    ),
-    sa.Index(
-        "stored_files_to_purge",
-        "deleted_at",
-        sqlite_where=sa.text("deleted_at IS NOT NULL AND blob IS NULL"),
-        postgresql_where=sa.text("deleted_at IS NOT NULL AND blob IS NULL"),
+    _partial_index(
+        "stored_files_to_purge", "deleted_at", where="deleted_at IS NOT NULL AND blob IS NULL"
     ),
     sqlite_autoincrement=True,
 )
@@ -188,11 +149,12 @@ events = sa.Table(
     sa.Column("address", sa.Text),
     sa.Column("request_id", sa.Text),
     sa.Column("request_type", sa.Text, nullable=False),
-    sa.Column("provider", sa.Text, nullable=False),
-    sa.Column("container_id", sa.Text, nullable=False),
+    sa.Column("provider", sa.Text),
+    sa.Column("container_id", sa.Text),
     sa.Column("file_id", sa.Text),
     sa.Column("status", sa.Integer, nullable=False),
     sa.Column("code", sa.Text),
+    sa.Column("key_id", sa.Text),
     sa.Index("events_by_container", "tenant", "container_id", "created_at", "sequence"),
     sa.Index("events_by_age", "created_at"),
     sqlite_autoincrement=True,
@@ -201,7 +163,8 @@ events = sa.Table(
 keys = sa.Table(
     "keys",
     metadata,
-    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("sequence", _Sequence, primary_key=True, autoincrement=True),
+    sa.Column("id", sa.Text, nullable=False, unique=True),
     sa.Column("hash", sa.Text, nullable=False, unique=True),
     sa.Column("hint", sa.Text, nullable=False),
     sa.Column("tenant", sa.Text, nullable=False),
@@ -215,6 +178,7 @@ keys = sa.Table(
     sa.Column("max_containers", sa.BigInteger),
     sa.Column("max_bytes", sa.BigInteger),
     sa.Column("max_file_bytes", sa.BigInteger),
+    sqlite_autoincrement=True,
 )
 
 tenants = sa.Table(

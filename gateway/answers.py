@@ -162,8 +162,14 @@ def file_body(file: File) -> Json:
 
 
 def event_body(event: Event) -> Json:
-    """Return an event as clients see it."""
-    return {"object": "container.event", **event.__dict__}
+    """Return an event as clients see it; one about a key has no container."""
+    body: Json = {"object": "container.event", **event.__dict__}
+    if event.key_id is None:
+        del body["key_id"]
+        return body
+    for field in ("provider", "container_id", "file_id"):
+        del body[field]
+    return body | {"object": "key.event"}
 
 
 def key_body(key: Key) -> Json:

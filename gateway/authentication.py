@@ -11,6 +11,10 @@ from gateway.keys import KeyRing, well_formed
 from providers.errors import BerthError, InvalidRequest
 
 PUBLIC = {"/health", "/ready"}
+FOR_ADMINS = "/v1/admin/"
+ONLY_ADMINS = (
+    "Only an admin's key may do this. `berth keys create --tenant NAME --role admin` makes one."
+)
 READING = {"GET", "HEAD", "OPTIONS"}
 SCOPE = "berth.principal"
 """Where a request's scope says who calls."""
@@ -65,6 +69,8 @@ class Authentication:
             principal = _principal(ring, secret, headers.get("x-berth-tenant"))
             if principal.role == "reader" and scope["method"] not in READING:
                 raise Forbidden("This key may only read.", code="read_only_key")
+            if principal.role != "admin" and scope["path"].startswith(FOR_ADMINS):
+                raise Forbidden(ONLY_ADMINS, code="not_an_admin")
             scope = {**scope, SCOPE: principal}
         await self._app(scope, receive, send)
 

@@ -15,7 +15,7 @@ from catalog.database import CatalogError
 from gateway import VERSION
 from gateway.answers import event_body
 from gateway.config import ProviderConfig
-from gateway.keys import KeyRing
+from gateway.key_service import KeyService
 from gateway.keys_cli import keys_group
 from gateway.logs import log_settings
 from gateway.settings import Settings, SettingsError, load
@@ -93,7 +93,7 @@ def doctor() -> None:
 
 @main.group()
 def audit() -> None:
-    """What was done to containers."""
+    """What was done to containers and keys."""
 
 
 @audit.command()
@@ -108,9 +108,9 @@ def export(tenant: str | None, since: datetime | None) -> None:
 
 
 @contextmanager
-def _keys() -> Iterator[KeyRing]:
+def _keys() -> Iterator[KeyService]:
     with _gateway() as gateway:
-        yield gateway.keys
+        yield gateway.key_service
 
 
 main.add_command(keys_group(_keys))

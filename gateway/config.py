@@ -20,6 +20,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from gateway.credentials import Proxy, Secret, has_host
+from gateway.keys import TENANT
 from providers import NATIVE, PROVIDERS
 
 DEFAULT_PATH = Path("berth.yaml")
@@ -63,7 +64,7 @@ class Deployment(_Model):
     weight: Annotated[float, Field(ge=0, le=1_000_000)] = 1
     organization: HeaderText | None = None
     project: HeaderText | None = None
-    tenant: str | None = None
+    tenant: Annotated[str, Field(pattern=rf"^{TENANT}$")] | None = None
 
     @field_validator("base_url", "endpoint")
     @classmethod

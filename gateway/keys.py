@@ -13,12 +13,16 @@ import zlib
 from collections.abc import Callable
 from dataclasses import replace
 
+from sqlalchemy import Connection
+
 from catalog import keys
 from catalog.database import Database
 from catalog.keys import Key
 from catalog.limits import Limits
 
 PREFIX = "bk_"
+TENANT = r"[A-Za-z0-9._-]{1,64}"
+"""What a tenant may be called."""
 FRESH_S = 2
 """How long a process trusts what it knows of a key: a revoked one works that much longer."""
 
@@ -27,6 +31,13 @@ _RANDOM, _CHECKSUM = 40, 6
 _FORM = re.compile(rf"bk_([0-9A-Za-z]{{{_RANDOM}}})([0-9A-Za-z]{{{_CHECKSUM}}})")
 MAX_KNOWN = 10_000
 NO_LIMITS = Limits()
+
+Record = Callable[[Connection, Key], None]
+"""Records what is done to a key, in the transaction that does it."""
+
+
+def _record_nothing(_tx: Connection, _key: Key) -> None:
+    pass
 
 
 def new_secret() -> str:
@@ -87,6 +98,8 @@ class KeyRing:
         providers: list[str] | None = None,
         lifetime_s: float | None = None,
         limits: Limits = NO_LIMITS,
+        *,
+        record: Record = _record_nothing,
     ) -> tuple[Key, str]:
         """Make a key; return its record and the key itself, which is told only here."""
         now = self._clock()
@@ -106,23 +119,26 @@ class KeyRing:
         )
         with self._database.write() as tx:
             keys.insert(tx, key)
+            record(tx, key)
         return key, secret
 
-    def all(self) -> list[Key]:
-        """Return all keys, the oldest first; revoked ones too."""
-        with self._database.read() as tx:
-            return list(keys.select_keys(tx))
-
-    def revoke(self, key_id: str) -> Key | None:
-        """Let the key end now; None when there is no such key."""
+    def revoke(self, key_id: str, *, record: Record = _record_nothing) -> Key | None:
+        """Let the key end now; None when there is no such key, or it has ended so before."""
+        now = self._clock()
         with self._database.write() as tx:
-            return keys.revoke(tx, key_id, self._clock())
+            key = keys.find_by_id(tx, key_id, now)
+            if key is not None:
+                keys.revoke(tx, key_id, now)
+                record(tx, key)
+        return key
 
-    def rotate(self, key_id: str, grace_s: float = 0) -> tuple[Key, str] | None:
+    def rotate(
+        self, key_id: str, grace_s: float = 0, *, record: Record = _record_nothing
+    ) -> tuple[Key, str] | None:
         """Make a key like this one, which ends after a grace time; None when it is not valid."""
         now, secret = self._clock(), new_secret()
         with self._database.write() as tx:
-            old = next((key for key in keys.select_keys(tx) if key.id == key_id), None)
+            old = keys.find_by_id(tx, key_id, now)
             if old is None or not old.valid(now):
                 return None
             key = replace(
@@ -135,6 +151,7 @@ class KeyRing:
             )
             keys.insert(tx, key)
             keys.revoke(tx, key_id, now + grace_s)
+            record(tx, key)
         return key, secret
 
 

@@ -1,8 +1,8 @@
 """`berth keys`: make, list, revoke and replace API keys."""
 
 import re
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -12,26 +12,28 @@ import orjson
 
 from catalog.keys import ROLES, Key
 from catalog.limits import Limits
-from gateway.answers import key_body
-from gateway.keys import KeyRing
+from gateway.answers import Caller, key_body
+from gateway.key_service import KeyService
+from gateway.keys import TENANT
 from providers import PROVIDERS
+from providers.base import Json
+from providers.errors import BerthError
 
 UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
+CALLER = Caller(tenant="", actor="cli")
 MAX_LIMIT = 2**63 - 1  # what a column of the catalog holds
 
 Command = Callable[..., None]
-OpenKeys = Callable[[], AbstractContextManager[KeyRing]]
+OpenKeys = Callable[[], AbstractContextManager[KeyService]]
 
 
-class Duration(click.ParamType[float]):
+class Duration(click.ParamType[int]):
     """A time such as `90d`, `12h`, `30m` or `10s`; its value is in seconds."""
 
     name = "duration"
 
-    def convert(
-        self, value: str, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """Return the seconds."""
         match = re.fullmatch(r"([0-9]{1,9})([smhd])", value)
         if match is None:
@@ -50,7 +52,7 @@ def _providers(_ctx: click.Context, _param: click.Parameter, value: str | None) 
 
 
 def _tenant(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9._-]{1,64}", value):
+    if not re.fullmatch(TENANT, value):
         raise click.BadParameter("use 1 to 64 of A-Z a-z 0-9 . _ -")
     return value
 
@@ -106,32 +108,37 @@ def keys_group(opened: OpenKeys) -> click.Group:
         tenant: str,
         role: str,
         providers: list[str] | None,
-        expires: float | None,
+        expires: int | None,
         *,
         quiet: bool,
         **limits: int | None,
     ) -> None:
         """Make a key and print it, once."""
-        with opened() as ring:
-            key, secret = ring.create(tenant, role, providers, expires, Limits(**limits))
-        _print(key, secret, quiet=quiet)
+        spec = {
+            "tenant": tenant,
+            "role": role,
+            "providers": providers,
+            "expires_in_seconds": expires,
+            **limits,
+        }
+        with opened() as service:
+            made = service.create_key(CALLER, {k: v for k, v in spec.items() if v is not None})
+        _print(made, quiet=quiet)
 
     @keys.command(name="list")
     @click.option("--json", "as_json", is_flag=True, help="Write JSON lines, for programs.")
     def list_keys(*, as_json: bool) -> None:
         """Show all keys, but of each only how it begins."""
-        with opened() as ring:
-            for key in ring.all():
+        with opened() as service:
+            for key in service.list_all_keys():
                 click.echo(orjson.dumps(key_body(key)) if as_json else _line(key))
 
     @keys.command()
     @click.argument("key_id")
     def revoke(key_id: str) -> None:
         """Let a key end now."""
-        with opened() as ring:
-            found = ring.revoke(key_id)
-        if found is None:
-            raise click.ClickException(f"There is no key {key_id}.")
+        with opened() as service, _telling_what_is_wrong():
+            service.revoke_key(CALLER, key_id)
         click.echo(f"{key_id} is revoked; every process follows within seconds.")
 
     @keys.command()
@@ -140,21 +147,27 @@ def keys_group(opened: OpenKeys) -> click.Group:
         "--grace", type=Duration(), default="0s", help="How long the old one still works."
     )
     @click.option("--quiet", is_flag=True, help="Print nothing but the key.")
-    def rotate(key_id: str, grace: float, *, quiet: bool) -> None:
+    def rotate(key_id: str, grace: int, *, quiet: bool) -> None:
         """Replace a key by a new one that may do the same."""
-        with opened() as ring:
-            made = ring.rotate(key_id, grace)
-        if made is None:
-            raise click.ClickException(f"There is no valid key {key_id}.")
-        _print(*made, quiet=quiet)
+        with opened() as service, _telling_what_is_wrong():
+            made = service.rotate_key(CALLER, key_id, grace_s=grace)
+        _print(made, quiet=quiet)
 
     return keys
 
 
-def _print(key: Key, secret: str, *, quiet: bool) -> None:
-    click.echo(secret)
+@contextmanager
+def _telling_what_is_wrong() -> Iterator[None]:
+    try:
+        yield
+    except BerthError as exc:
+        raise click.ClickException(exc.message) from None
+
+
+def _print(made: Json, *, quiet: bool) -> None:
+    click.echo(made["secret"])
     if not quiet:
-        click.echo(f"This is {key.id}. It is not kept and cannot be shown again.", err=True)
+        click.echo(f"This is {made['id']}. It is not kept and cannot be shown again.", err=True)
 
 
 def _line(key: Key) -> str:

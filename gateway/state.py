@@ -13,6 +13,7 @@ from gateway.audit import FLUSH_S, Audit
 from gateway.config import ProviderConfig
 from gateway.file_forms import FileForm
 from gateway.file_service import FileService
+from gateway.key_service import KeyService
 from gateway.keys import KeyRing
 from gateway.lookup import Lookup
 from gateway.periodic import Periodic
@@ -82,6 +83,7 @@ class Gateway:
         retention_s = settings.expired_retention_hours * 3600
         lookup = Lookup(self._database, retention_s=retention_s, clock=clock)
         self.keys = KeyRing(self._database, clock=clock)
+        self.key_service = KeyService(self._database, self.keys, clock=clock)
         self.audit = Audit(self._database, clock=clock)
         parts = (self._database, self.registry, lookup, self.audit)
         self.containers = ContainerService(*parts, clock=clock)

@@ -10,7 +10,9 @@ BerthError
 │   ├── ContainerGone
 │   ├── FileNotFound
 │   ├── StoredFileNotFound
-│   └── FileToCopyNotFound
+│   ├── FileToCopyNotFound
+│   ├── KeyNotFound
+│   └── KeyExpired
 ├── ClientStalled             408  the client stopped sending
 ├── IdempotencyKeyInUse       409  the first request with this key still runs
 ├── TooLarge                  413
@@ -132,6 +134,22 @@ class FileToCopyNotFound(NotFound):
 
     def __init__(self, file_id: str, param: str) -> None:
         super().__init__(f"File '{file_id}' not found.", param=param)
+
+
+class KeyNotFound(NotFound):
+    """There is no such API key, or it is revoked."""
+
+    def __init__(self, key_id: str) -> None:
+        super().__init__(f"Key with id '{key_id}' not found.")
+
+
+class KeyExpired(NotFound):
+    """The API key's time is over: nothing can replace it."""
+
+    code = "key_expired"
+
+    def __init__(self, key_id: str) -> None:
+        super().__init__(f"Key with id '{key_id}' is expired.")
 
 
 class ClientStalled(BerthError):

@@ -11,94 +11,30 @@ from typing import Any
 import openai
 import pytest
 import requests
-import yaml
 from click.testing import CliRunner
 from httpx2 import Response
 from starlette.testclient import TestClient
 
 from gateway.app import create_app
 from gateway.cli import main
-from gateway.keys import FRESH_S, KeyRing, new_secret, well_formed
+from gateway.keys import FRESH_S, new_secret, well_formed
 from gateway.settings import Settings
-from tests.calls import Json, gateway_of
+from tests.calls import Json
 from tests.conftest import Clock
 from tests.server import Server
-
-DOCUMENT = yaml.load(Path("openapi.yaml").read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
-OPERATIONS = [
-    pytest.param(path, method, id=operation["operationId"])
-    for path, item in DOCUMENT["paths"].items()
-    for method, operation in item.items()
-    if method != "parameters" and operation.get("security") != []
-]
-ON_A_FILE = [p for p in OPERATIONS if "v1/files/{file_id}" in str(p.values[0])]
-ON_A_CONTAINER = [p for p in OPERATIONS if "{container_id}" in str(p.values[0])]
-CHANGES = [p for p in OPERATIONS if p.values[1] != "get"]
-OF_A_PROVIDER = [p for p in OPERATIONS if p.values[0] != "/v1/providers"]
+from tests.world import (
+    CHANGES,
+    FOR_ADMINS,
+    FOR_TENANTS,
+    OF_A_PROVIDER,
+    ON_A_CONTAINER,
+    ON_A_FILE,
+    OPERATIONS,
+    World,
+    told,
+)
 
 every_operation = pytest.mark.parametrize(("path", "method"), OPERATIONS)
-
-
-class World:
-    """An application with two tenants; `mine` has a container with a file, and another file."""
-
-    def __init__(self, client: TestClient, clock: Clock) -> None:
-        self.client = client
-        self.clock = clock
-        self.ring: KeyRing = gateway_of(client).keys
-        self.member = self.key("mine")
-        self.other = self.key("theirs")
-        self.reader = self.key("mine", "reader")
-        self.admin = self.key("platform", "admin")
-        self.elsewhere = self.key("mine", providers=["groq"])
-        created = self.ask(
-            "post", "/v1/containers", self.member, json={"provider": "ollama", "name": "n"}
-        )
-        self.container_id = created.json()["id"]
-        self.file_id = self.upload().json()["id"]
-        self.stored_id = ""
-        self.stored_id = self.call("/v1/files", "post", self.member).json()["id"]
-
-    def key(self, tenant: str, role: str = "member", providers: list[str] | None = None) -> str:
-        """Make a key and return it."""
-        return self.ring.create(tenant, role, providers)[1]
-
-    def upload(self) -> Response:
-        """Upload the file."""
-        path = f"/v1/containers/{self.container_id}/files"
-        return self.ask("post", path, self.member, files={"file": ("a", b"bytes")})
-
-    def ask(self, method: str, path: str, key: str | None, **request: Any) -> Response:
-        """Send a request with a key."""
-        headers = {"X-Request-Id": "same", **request.pop("headers", {})}
-        if key is not None:
-            headers["Authorization"] = f"Bearer {key}"
-        answer: Response = self.client.request(method, path, headers=headers, **request)
-        return answer
-
-    def call(
-        self,
-        path: str,
-        method: str,
-        key: str | None,
-        container_id: str | None = None,
-        stored_id: str | None = None,
-        **request: Any,
-    ) -> Response:
-        """Call an operation as the document has it, about the container or file of `mine`."""
-        file_id = self.file_id if "{container_id}" in path else stored_id or self.stored_id
-        at = path.format(container_id=container_id or self.container_id, file_id=file_id)
-        if method == "post" and path.endswith("/containers"):
-            request["json"] = {"provider": "ollama", "name": "n"}
-        else:
-            fields = {"provider": "ollama"}
-            if (path.rpartition("v1")[2], method) == ("/files", "post"):
-                request["data"] = {"purpose": "user_data", **fields}
-            elif path != "/v1/providers":
-                request["params"] = fields
-            if method == "post":
-                request["files"] = {"file": ("b", b"more")}
-        return self.ask(method, at, key, **request)
 
 
 @pytest.fixture(scope="module")
@@ -108,14 +44,6 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     clock = Clock()
     with TestClient(create_app(settings, clock=clock), raise_server_exceptions=False) as client:
         yield World(client, clock)
-
-
-def told(answer: Response) -> tuple[int, str, dict[str, str]]:
-    """Return all that an answer tells, but for the latency and the id that was asked for."""
-    body = re.sub(r"cntr_[0-9a-f]{48}|cntr_none", "cntr", answer.text)
-    body = re.sub(r"file-[0-9a-f]{32}|file-none", "file", body)
-    headers = {k: v for k, v in answer.headers.items() if k not in {"date", "content-length"}}
-    return answer.status_code, body, headers
 
 
 @pytest.mark.parametrize("kind", ["none", "malformed", "unknown", "revoked", "expired"])
@@ -143,7 +71,7 @@ def test_another_tenants_container_is_as_if_it_did_not_exist(
     world: World, path: str, method: str
 ) -> None:
     theirs = world.call(path, method, world.other)
-    missing = world.call(path, method, world.other, container_id="cntr_none")
+    missing = world.call(path, method, world.other, {"container_id": "cntr_none"})
 
     assert theirs.status_code == 404
     assert told(theirs) == told(missing)
@@ -154,14 +82,14 @@ def test_another_tenants_file_is_as_if_it_did_not_exist(
     world: World, path: str, method: str
 ) -> None:
     theirs = world.call(path, method, world.other)
-    missing = world.call(path, method, world.other, stored_id="file-none")
+    missing = world.call(path, method, world.other, {"stored_id": "file-none"})
 
     assert theirs.status_code == 404
     assert told(theirs) == told(missing)
 
 
 def test_another_tenants_file_cannot_be_copied(world: World) -> None:
-    body = {"provider": "ollama", "name": "n", "file_ids": [world.stored_id]}
+    body = {"provider": "ollama", "name": "n", "file_ids": [world.ids["stored_id"]]}
     refused = world.ask("post", "/v1/containers", world.other, json=body)
 
     assert (refused.status_code, refused.json()["error"]["param"]) == (404, "file_ids")
@@ -169,7 +97,7 @@ def test_another_tenants_file_cannot_be_copied(world: World) -> None:
 
 
 def test_a_file_of_a_provider_that_is_not_allowed_cannot_be_copied(world: World) -> None:
-    body = {"provider": "groq", "name": "n", "file_ids": [world.stored_id]}
+    body = {"provider": "groq", "name": "n", "file_ids": [world.ids["stored_id"]]}
     refused = world.ask("post", "/v1/containers", world.elsewhere, json=body)
 
     assert refused.json()["error"]["code"] == "provider_not_allowed"
@@ -180,8 +108,8 @@ def test_another_tenants_cursor_is_as_if_it_did_not_exist(world: World) -> None:
         params = {"provider": "ollama", "after": after}
         return world.ask("get", "/v1/containers", world.other, params=params)
 
-    assert listed(world.container_id).status_code == 400
-    assert told(listed(world.container_id)) == told(listed("cntr_none"))
+    assert listed(world.ids["container_id"]).status_code == 400
+    assert told(listed(world.ids["container_id"])) == told(listed("cntr_none"))
 
 
 def test_a_list_shows_a_tenant_its_own(world: World) -> None:
@@ -189,7 +117,7 @@ def test_a_list_shows_a_tenant_its_own(world: World) -> None:
     mine = world.ask("get", "/v1/containers", world.member, params=params).json()["data"]
     theirs = world.ask("get", "/v1/containers", world.other, params=params).json()["data"]
 
-    assert world.container_id in [container["id"] for container in mine]
+    assert world.ids["container_id"] in [container["id"] for container in mine]
     assert theirs == []
 
 
@@ -209,7 +137,7 @@ def test_a_reader_changes_nothing(world: World, path: str, method: str) -> None:
     assert (answer.status_code, answer.json()["error"]["code"]) == (403, "read_only_key")
 
 
-@pytest.mark.parametrize(("path", "method"), [p for p in OPERATIONS if p not in CHANGES], ids=str)
+@pytest.mark.parametrize(("path", "method"), [p for p in FOR_TENANTS if p not in CHANGES], ids=str)
 def test_a_reader_reads(world: World, path: str, method: str) -> None:
     assert world.call(path, method, world.reader).status_code == 200
 
@@ -222,7 +150,7 @@ def test_a_key_for_some_providers_reaches_no_other(world: World, path: str, meth
 
 
 def test_a_provider_that_is_not_named_is_not_allowed_either(world: World) -> None:
-    path = f"/openai/v1/containers/{world.container_id}"
+    path = f"/openai/v1/containers/{world.ids['container_id']}"
 
     answer = world.ask("get", path, world.elsewhere)
 
@@ -236,6 +164,35 @@ def test_providers_are_shown_as_far_as_they_may_be_used(world: World) -> None:
 
     assert shown(world.elsewhere) == ["groq"]
     assert len(shown(world.member)) == 21
+
+
+@pytest.mark.parametrize(("path", "method"), [p for p in FOR_ADMINS if p not in CHANGES], ids=str)
+def test_a_reader_is_no_admin(world: World, path: str, method: str) -> None:
+    answer = world.call(path, method, world.reader)
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "not_an_admin")
+
+
+@pytest.mark.parametrize(("path", "method"), FOR_ADMINS)
+def test_what_is_for_admins_tells_others_nothing(world: World, path: str, method: str) -> None:
+    answer = world.call(path, method, world.member)
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "not_an_admin")
+    for ids in ({}, {"key_id": "key_none"}):
+        for key in (world.member, world.other, world.elsewhere):
+            assert told(world.call(path, method, key, ids)) == told(answer)
+    spare, _ = world.ring.create("mine")
+    assert world.call(path, method, world.admin, {"key_id": spare.id}).status_code == 200
+
+
+@pytest.mark.parametrize(("path", "method"), FOR_ADMINS)
+def test_nobody_is_an_admin_before_the_first_key(
+    client: TestClient, path: str, method: str
+) -> None:
+    answer = client.request(method, path.format(key_id="key_none"), json={})
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "not_an_admin")
+    assert "berth keys create --tenant NAME --role admin" in answer.json()["error"]["message"]
 
 
 @pytest.mark.parametrize(("path", "method"), ON_A_CONTAINER)
@@ -387,7 +344,7 @@ def test_no_time_tells_what_is_there(world: World) -> None:
 
 
 def test_a_repeated_upload_is_not_answered_to_a_key_for_other_providers(world: World) -> None:
-    path = f"/openai/v1/containers/{world.container_id}/files"
+    path = f"/openai/v1/containers/{world.ids['container_id']}/files"
 
     def repeated(key: str) -> Response:
         again = {"files": {"file": ("r", b"same")}, "headers": {"Idempotency-Key": "again"}}
@@ -478,8 +435,8 @@ def test_a_network_address_needs_a_key(tmp_path: Path) -> None:
         (["create", "--tenant", "a", "--providers", "openai,none"], "there is no provider 'none'"),
         (["create", "--tenant", "a", "--expires", "soon"], "'soon' is no time such as 90d"),
         (["create", "--tenant", "a", "--max-bytes", "0"], "0 is not in the range"),
-        (["revoke", "key_none"], "There is no key key_none."),
-        (["rotate", "key_none"], "There is no valid key key_none."),
+        (["revoke", "key_none"], "Key with id 'key_none' not found."),
+        (["rotate", "key_none"], "Key with id 'key_none' not found."),
     ],
 )
 def test_a_command_that_cannot_be_done_says_why(

@@ -104,7 +104,7 @@ def test_request_bodies_are_closed(document: Json) -> None:
     ]
     objects = [s for body in bodies for s in subschemas(body) if s.get("type") == "object"]
 
-    assert len(bodies) == 6
+    assert len(bodies) == 8
     assert [s for s in objects if s.get("additionalProperties", True) is True] == []
 
 

@@ -97,16 +97,17 @@ def filter_failure(
     case: Case,
     response: Response,
 ) -> bool:
-    """Accept that a file to copy is not found, nor what was deleted or replaced.
+    """Accept that a file to copy is not found, nor what was deleted, replaced or is expired.
 
     That may look as if it had just been created: a create repeated with its Idempotency-Key gets
     its first answer again, whatever happened since; a file goes when its path is uploaded anew.
     """
     if not isinstance(failure, EnsureResourceAvailability):
         return True
-    to_copy = json.loads(response.content)["error"]["param"] in {"file_id", "file_ids"}
+    error = json.loads(response.content)["error"]
+    to_copy = error["param"] in {"file_id", "file_ids"}
     gone = _memory.gone & set(case.path_parameters.values())
-    return not (to_copy or gone)
+    return not (to_copy or gone or error["code"] == "key_expired")
 
 
 @schemathesis.deserializer("application/octet-stream")
@@ -145,6 +146,8 @@ def _fresh_key(case: Case, turn: int) -> dict[str, str]:
 
 def _living(case: Case, turn: int) -> dict[str, str]:
     """Return values that exist, by the names of the parameters that take them."""
+    if "/admin/" in case.path:
+        return _living_key(turn)
     if "/containers" not in case.path:
         return _living_upload(case, turn)
     container, file = _target(case, turn)
@@ -157,6 +160,11 @@ def _living(case: Case, turn: int) -> dict[str, str]:
         living |= {"If-None-Match": file.etag} if turn % 4 == 1 else {}
         living |= {"after": file.id} if "container_id" in case.path_parameters else {}
     return living
+
+
+def _living_key(turn: int) -> dict[str, str]:
+    key_id = _memory.key(turn)
+    return {} if key_id is None else {"key_id": key_id, "after": key_id}
 
 
 def _living_upload(case: Case, turn: int) -> dict[str, str]:

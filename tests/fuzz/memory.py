@@ -45,12 +45,13 @@ class Memory:
         self._containers: dict[str, LivingContainer] = {}
         self._files: dict[str, LivingFile] = {}
         self._uploads: dict[str, LivingUpload] = {}
+        self._keys: list[str] = []
 
     def learn(self, answer: Mapping[str, Any], etag: str) -> None:
         """Take note of an answer with status 200."""
         extra = answer.get("extra_fields", {})
         kind = extra.get("request_type", "")
-        if kind.endswith("_delete"):
+        if kind.endswith(("_delete", "_revoke")):
             self.forget(answer["id"])
         elif "cache_debug" in extra:
             return
@@ -58,6 +59,9 @@ class Memory:
             if answer["expires_after"]["minutes"] >= LONG_LIVED_MINUTES:
                 container = LivingContainer(answer["id"], extra["provider"], answer["name"])
                 self._containers[container.id] = container
+        elif kind in {"key_create", "key_rotate"}:
+            if answer["expires_at"] is None:
+                self._keys.append(answer["id"])
         elif kind == "file_create":
             upload = LivingUpload(answer["id"], extra["provider"], etag)
             self._uploads[upload.id] = upload
@@ -70,8 +74,13 @@ class Memory:
         self._containers.pop(id_, None)
         self._files.pop(id_, None)
         self._uploads.pop(id_, None)
+        self._keys = [key for key in self._keys if key != id_]
         for file in [f for f in self._files.values() if f.container.id == id_]:
             self.forget(file.id)
+
+    def key(self, turn: int) -> str | None:
+        """Return the ids of keys in turn."""
+        return self._keys[turn % len(self._keys)] if self._keys else None
 
     def container(self, turn: int) -> LivingContainer | None:
         """Return the containers in turn."""

@@ -85,7 +85,7 @@ def test_a_broken_promise_is_found(
 
 def new_key(data_dir: Path) -> str:
     """Make a key and return it."""
-    arguments = ["keys", "create", "--tenant", TENANT]
+    arguments = ["keys", "create", "--tenant", TENANT, "--role", "admin"]
     environ: dict[str, str | None] = {n: None for n in os.environ if n.startswith("BERTH_")}
     environ["BERTH_DATA_DIR"] = str(data_dir)
     made = CliRunner().invoke(main, arguments, env=environ, catch_exceptions=False)

@@ -70,6 +70,7 @@ WRONG = {
     openai(base_url="http://["): "providers.openai.deployments.0.base_url",
     openai(base_url="http://x:99999"): "providers.openai.deployments.0.base_url",
     openai(organization="a b"): "providers.openai.deployments.0.organization",
+    openai(tenant="a b"): "providers.openai.deployments.0.tenant",
     "providers: {openai: {network: {proxy: nonsense}}}": "providers.openai.network.proxy",
     "providers: {openai: {network: {proxy: 'http://a:%0D@b'}}}": "providers.openai.network.proxy",
     "providers: {openai: {network: {proxy: 'http://a/b'}}}": "providers.openai.network.proxy",

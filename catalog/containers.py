@@ -13,7 +13,10 @@ from catalog.tables import containers
 
 @dataclass(frozen=True)
 class Container:
-    """A container as the catalog knows it. Times are unix seconds."""
+    """A container as the catalog knows it. Times are unix seconds.
+
+    `created_by` is the lineage of a key.
+    """
 
     id: str
     tenant: str
@@ -30,6 +33,7 @@ class Container:
     deleted_at: float | None = None
     ended_at: float | None = None
     deployment: str | None = None
+    created_by: str | None = None
 
     def expired(self, now: float) -> bool:
         """Tell whether its idle time is over; once ended it stays so, whatever the clock says.
@@ -154,6 +158,14 @@ def exists(tx: sa.Connection, container_id: str) -> bool:
     return tx.execute(query).first() is not None
 
 
+def tenant_of(tx: sa.Connection, container_id: str) -> str:
+    """Return whose a container is that the catalog has."""
+    row = _owner.first(tx, {"id": container_id})
+    if row is None:
+        raise LookupError(container_id)
+    return str(row[0])
+
+
 def purge(tx: sa.Connection, *, kept_since: float) -> None:
     """Forget containers, and their files, whose time was over before `kept_since`."""
     tx.execute(
@@ -184,6 +196,7 @@ _of_tenant = (
 )
 _insert = Prepared(sa.insert(containers), _names)
 _find = Prepared(sa.select(*_columns).where(*_of_tenant))
+_owner = Prepared(sa.select(containers.c.tenant).where(containers.c.id == sa.bindparam("id")))
 _touch = Prepared(
     sa.update(containers)
     .where(

@@ -17,4 +17,5 @@ class Limits:
     max_file_bytes: int | None = None
 
 
+MAX_LIMIT = 2**63 - 1  # what a column holds
 NAMES = tuple(field.name for field in fields(Limits))

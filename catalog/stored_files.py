@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields
 
 import sqlalchemy as sa
 
+from catalog import usage
 from catalog.blob_owners import release
 from catalog.pages import Listing, Page, PageRequest
 from catalog.prepared import Prepared
@@ -39,6 +40,16 @@ class StoredFile:
 def insert(tx: sa.Connection, file: StoredFile) -> None:
     """Add the file."""
     tx.execute(sa.insert(stored_files), [file.__dict__])
+    if file.backend == "hosted":
+        usage.add_all(tx, file.tenant, [(file.created_by, file.bytes)])
+
+
+def give(tx: sa.Connection, file: StoredFile, created_by: str) -> None:
+    """Record which key made a file that is new, and count it for that key."""
+    is_it = stored_files.c.id == file.id
+    tx.execute(sa.update(stored_files).where(is_it).values(created_by=created_by))
+    if file.backend == "hosted":
+        usage.add(tx, usage.Owner("key", created_by), file.bytes)
 
 
 def find(
@@ -75,10 +86,13 @@ def select_files(
 def mark_deleted(tx: sa.Connection, file_id: str, now: float) -> Sequence[str] | None:
     """Make the file gone and return what to remove of its bytes; None when there is none."""
     is_it = stored_files.c.id == file_id
-    changed = tx.execute(
-        sa.update(stored_files).where(is_it, _present).values(deleted_at=now)
-    ).rowcount
-    return release(tx, stored_files, is_it) if changed else None
+    update = sa.update(stored_files).where(is_it, _present).values(deleted_at=now)
+    deleted = tx.execute(update.returning(stored_files)).first()
+    if deleted is None:
+        return None
+    if deleted.backend == "hosted":
+        usage.add_all(tx, deleted.tenant, [(deleted.created_by, -deleted.bytes)])
+    return release(tx, stored_files, is_it)
 
 
 def end_expired(tx: sa.Connection, now: float, limit: int) -> int:

@@ -36,8 +36,16 @@ containers = sa.Table(
     sa.Column("deleted_at", sa.Float),
     sa.Column("ended_at", sa.Float),
     sa.Column("created_by", sa.Text),
-    _partial_index("containers_of_tenant", "tenant", where="ended_at IS NULL"),
-    _partial_index("containers_of_key", "created_by", where="ended_at IS NULL"),
+    _partial_index(
+        "containers_of_tenant", "tenant", "expires_at", "backend", where="ended_at IS NULL"
+    ),
+    _partial_index(
+        "containers_of_key",
+        "created_by",
+        "expires_at",
+        "backend",
+        where="ended_at IS NULL AND created_by IS NOT NULL",
+    ),
     sa.Index("containers_by_age", "tenant", "provider", "created_at", "sequence"),
     _partial_index("containers_to_end", "expires_at", where="ended_at IS NULL"),
     _partial_index(

@@ -31,12 +31,18 @@ class Caller:
     tenant: str
     actor: str = "anonymous"
     providers: frozenset[str] | None = None
+    key: Key | None = None
     address: str | None = None
     idempotency_key: str | None = None
     deployment: str | None = None
     copy_files: bool = False
     raw_request: bool = False
     raw_response: bool = False
+
+    @property
+    def lineage(self) -> str | None:
+        """The lineage of the caller's key, if there is one."""
+        return self.key.lineage if self.key is not None else None
 
     def may_use(self, provider: str) -> bool:
         """Tell whether the caller's key is good for a provider."""

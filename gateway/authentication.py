@@ -47,6 +47,7 @@ class Principal:
     actor: str = "anonymous"
     role: str = "member"
     providers: frozenset[str] | None = None
+    key: Key | None = None
 
 
 class Authentication:
@@ -103,7 +104,7 @@ def _secret(headers: Headers) -> str:
 
 def _principal_of(key: Key) -> Principal:
     providers = None if key.providers is None else frozenset(key.providers)
-    return Principal(key.tenant, key.id, key.role, providers)
+    return Principal(key.tenant, key.id, key.role, providers, key)
 
 
 def _acting(principal: Principal, tenant: str | None) -> Principal:

@@ -20,6 +20,8 @@ from gateway.keys_cli import keys_group
 from gateway.logs import log_settings
 from gateway.settings import Settings, SettingsError, load
 from gateway.state import Gateway
+from gateway.tenants import Tenants
+from gateway.tenants_cli import tenants_group
 
 GUNICORN_CONFIG = Path(__file__).parent.parent / "gunicorn.conf.py"
 
@@ -113,7 +115,14 @@ def _keys() -> Iterator[KeyService]:
         yield gateway.key_service
 
 
+@contextmanager
+def _tenants() -> Iterator[Tenants]:
+    with _gateway() as gateway:
+        yield gateway.tenants
+
+
 main.add_command(keys_group(_keys))
+main.add_command(tenants_group(_tenants))
 
 
 @contextmanager

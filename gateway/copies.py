@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from catalog import containers
 from catalog.containers import Container
 from catalog.database import Database
 from catalog.files import File
@@ -95,16 +96,16 @@ class Copies:
         self,
         container: Container,
         files: Sequence[StoredFile],
-        record: Callable[[Connection], None],
+        record: Callable[[Connection, Sequence[File]], None],
         watch: Watcher,
     ) -> None:
-        """Put files into a container that its backend has just made, and record it: all or nothing.
+        """Put files into a container that its backend has just made, and add it: all or nothing.
 
-        Those that its provider had are in it already.
+        Those that its provider had are in it already; `record` gets those that Berth keeps.
         """
         if container.backend == "hosted":
             sources = [self._source(container, file, watch) for file in files]
-            self._registry.hosted.add_files(container, sources, lambda tx, _made: record(tx))
+            self._registry.hosted.add_files(container, sources, record, new=True)
             return
         provider = self._registry.of(container)
         try:
@@ -119,7 +120,10 @@ class Copies:
                 exc.processed = True  # there was a container, and there may be one still
             raise
         with self._database.write() as tx:
-            record(tx)
+            if containers.exists(tx, container.id):
+                raise UpstreamFailed("The provider's answer makes no sense.", processed=True)
+            containers.insert(tx, container)
+            record(tx, [])
 
     def copy(
         self,

@@ -45,7 +45,8 @@ class FileService(Operations):
                 return replayed(call, claim, wanted())
             with self._serving(call, caller, container_id, provider) as (container, backend):
                 upload.watch(self._keeping_alive(container, claim))
-                record = self._recording(call, caller, container, claim, wanted)
+                upload.watch(self._quotas.bounding(caller, container))
+                record = self._recording(call, caller, container, claim, wanted, "file")
                 file = backend.create_file(container, upload, record)
                 return self._file_answer(call, caller, container, file), file.sha256
 
@@ -58,7 +59,7 @@ class FileService(Operations):
             if claim.answered:
                 return replayed(call, claim, wanted)
             with self._serving(call, caller, container_id, provider) as (container, _backend):
-                record = self._recording(call, caller, container, claim, lambda: wanted)
+                record = self._recording(call, caller, container, claim, lambda: wanted, "file_id")
                 watch = self._keeping_alive(container, claim)
                 file = self._copies.copy(caller, container, spec, record, watch)
                 return self._file_answer(call, caller, container, file), file.sha256
@@ -146,11 +147,16 @@ class FileService(Operations):
         container: Container,
         claim: Claim,
         wanted: Callable[[], str],
+        param: str,
     ) -> Record:
-        """Return what must hold, and be kept, in the transaction that makes a new file visible."""
+        """Return what must hold, and be kept, in the transaction that makes a new file visible.
+
+        The request names the file in `param`.
+        """
 
         def record(tx: Connection, file: File) -> None:
             self._lookup.keep_alive(tx, container)
+            self._quotas.take(tx, caller, container, [file], param)
             answer = self._file_answer(call, caller, container, file)
             call.record(tx, container.id, file.id)
             claim.record(tx, wanted(), {**answer, "sha256": file.sha256})

@@ -11,7 +11,7 @@ import click
 import orjson
 
 from catalog.keys import ROLES, Key
-from catalog.limits import Limits
+from catalog.limits import MAX_LIMIT, Limits
 from gateway.answers import Caller, key_body
 from gateway.key_service import KeyService
 from gateway.keys import TENANT
@@ -22,8 +22,6 @@ from providers.errors import BerthError
 UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 CALLER = Caller(tenant="", actor="cli")
-MAX_LIMIT = 2**63 - 1  # what a column of the catalog holds
-
 Command = Callable[..., None]
 OpenKeys = Callable[[], AbstractContextManager[KeyService]]
 
@@ -51,7 +49,8 @@ def _providers(_ctx: click.Context, _param: click.Parameter, value: str | None) 
     return names
 
 
-def _tenant(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
+def check_tenant(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
+    """Return the value if it can name a tenant."""
     if not re.fullmatch(TENANT, value):
         raise click.BadParameter("use 1 to 64 of A-Z a-z 0-9 . _ -")
     return value
@@ -92,7 +91,7 @@ def keys_group(opened: OpenKeys) -> click.Group:
         """
 
     @keys.command()
-    @click.option("--tenant", required=True, callback=_tenant, help="Whose containers it opens.")
+    @click.option("--tenant", required=True, callback=check_tenant, help="Whose containers it opens.")
     @click.option(
         "--role",
         type=click.Choice(ROLES),

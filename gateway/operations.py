@@ -16,6 +16,7 @@ from gateway.copies import Copies
 from gateway.file_lookup import FileLookup
 from gateway.idempotency import Claim, IdempotencyKeys
 from gateway.lookup import Lookup
+from gateway.quotas import Quotas
 from gateway.registry import Registry
 from providers.base import Json
 from providers.errors import ContainerExpired, ContainerGone
@@ -33,6 +34,7 @@ class Operations:
         registry: Registry,
         lookup: Lookup,
         audit: Audit,
+        quotas: Quotas,
         *,
         clock: Callable[[], float],
     ) -> None:
@@ -40,6 +42,7 @@ class Operations:
         self._registry = registry
         self._lookup = lookup
         self._audit = audit
+        self._quotas = quotas
         self._clock = clock
         self._keys = IdempotencyKeys(database, clock=clock)
         self._files = FileLookup(database, registry, clock=clock)
@@ -80,17 +83,27 @@ class Operations:
     ) -> Iterator[str]:
         """Keep in the catalog what is about to be created at a deployment; yield its marker.
 
-        The block forgets the intent in the transaction that records the container. When it fails,
-        the intent stays if the container may exist all the same: reconciling deletes it then.
+        It counts as a container of the caller's at once. Raises ContainerLimitReached. The block
+        forgets the intent in the transaction that records the container. When it fails, the intent
+        stays if the container may exist all the same: reconciling deletes it then.
         """
         marker = secrets.token_hex(8)
         if deployment is None:  # hosted: nothing leaves this machine, so nothing can be lost
             yield marker
             return
         kept: Json = {field: spec[field] for field in ("name", "metadata") if field in spec}
-        intent = Intent(marker, caller.tenant, provider, deployment, kept, self._clock())
+        intent = Intent(
+            marker,
+            caller.tenant,
+            provider,
+            deployment,
+            kept,
+            self._clock(),
+            created_by=caller.lineage,
+        )
         with self._database.write() as tx:
             intents.insert(tx, intent)
+            self._quotas.check_containers(tx, caller)
         try:
             yield marker
         except Exception as exc:

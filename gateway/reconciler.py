@@ -147,7 +147,14 @@ class Reconciler:
         if tenant is None:
             findings.unowned.append(snapshot.id)
             return
-        row = new_container(snapshot, tenant, findings.provider, deployment.name, spec)
+        row = new_container(
+            snapshot,
+            tenant,
+            findings.provider,
+            deployment.name,
+            spec,
+            created_by=intent.created_by if intent is not None else None,
+        )
         try:
             provider.retrieve_container(row)
         except ContainerGone:

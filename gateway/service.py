@@ -1,18 +1,19 @@
 """The container operations: whose is it, where does it live, is it alive; then the provider."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from sqlalchemy import Connection
 
 from catalog import containers, events, intents
 from catalog.containers import Container
+from catalog.files import File
 from catalog.pages import PageRequest
 from gateway.answers import Caller, container_body, deleted_body, event_body, list_body
 from gateway.idempotency import fingerprint
 from gateway.operations import Operations
 from providers.base import Json, Provider, Snapshot
 from providers.errors import ContainerExpired, ContainerNotFound, Unsupported
-from providers.upstream_errors import UpstreamFailed
 
 
 class ContainerService(Operations):
@@ -34,14 +35,21 @@ class ContainerService(Operations):
                 with self._intending(caller, call.provider, deployment, spec) as marker:
                     snapshot = provider.create_container(plan.spec, deployment, marker)
                     container = new_container(
-                        snapshot, caller.tenant, call.provider, deployment, spec
+                        snapshot,
+                        caller.tenant,
+                        call.provider,
+                        deployment,
+                        spec,
+                        created_by=caller.lineage,
                     )
                     body = container_body(container, container.last_active_at)
                     answer = self._answer(call, caller, body, provider.backend, deployment)
 
-                    def record(tx: Connection) -> None:
-                        _insert(tx, container)
+                    def record(tx: Connection, made: Sequence[File]) -> None:
                         intents.delete(tx, marker)
+                        if container.backend == "hosted":
+                            self._quotas.check_containers(tx, caller)
+                        self._quotas.take(tx, caller, container, made, "file_ids")
                         call.record(tx, container.id)
                         claim.record(tx, wanted, answer)
 
@@ -130,7 +138,13 @@ class ContainerService(Operations):
 
 
 def new_container(
-    snapshot: Snapshot, tenant: str, provider: str, deployment: str | None, spec: Json
+    snapshot: Snapshot,
+    tenant: str,
+    provider: str,
+    deployment: str | None,
+    spec: Json,
+    *,
+    created_by: str | None,
 ) -> Container:
     """Return the row of a container that a backend has just made."""
     return Container(
@@ -147,6 +161,7 @@ def new_container(
         created_at=snapshot.created_at,
         last_active_at=snapshot.last_active_at,
         expires_at=snapshot.last_active_at + snapshot.expires_minutes * 60,
+        created_by=created_by,
     )
 
 
@@ -160,13 +175,6 @@ def refreshed(container: Container, snapshot: Snapshot) -> Container:
         last_active_at=snapshot.last_active_at,
         expires_at=snapshot.last_active_at + snapshot.expires_minutes * 60,
     )
-
-
-def _insert(tx: Connection, container: Container) -> None:
-    """Add the row of a new container. Raises UpstreamFailed when its provider made it before."""
-    if container.deployment is not None and containers.exists(tx, container.id):
-        raise UpstreamFailed("The provider's answer makes no sense.", processed=True)
-    containers.insert(tx, container)
 
 
 def _check_refused(spec: Json, name: str, provider: Provider) -> None:

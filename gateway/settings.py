@@ -11,9 +11,11 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from catalog.limits import MAX_LIMIT, NAMES, Limits
 from gateway.config import ConfigError, ProviderConfig, load_providers
 
 PREFIX = "BERTH_"
+LimitOrNone = Annotated[int | None, Field(ge=1, le=MAX_LIMIT)]
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.\[\]:-]+")
 
 
@@ -39,6 +41,10 @@ class Settings(BaseSettings):
     config: Path | None = None
     data_dir: Path = Path("data")
     max_file_bytes: Annotated[int, Field(ge=1)] = 512 * 1024**2
+    tenant_requests_per_minute: LimitOrNone = None
+    tenant_max_containers: LimitOrNone = None
+    tenant_max_bytes: LimitOrNone = None
+    tenant_max_file_bytes: LimitOrNone = None
     max_json_bytes: Annotated[int, Field(ge=1024)] = 1024**2
     max_expires_minutes: Annotated[int, Field(ge=1, le=5_256_000)] = 43_200
     expired_retention_hours: Annotated[float, Field(ge=0, le=87_600)] = 168
@@ -65,6 +71,11 @@ class Settings(BaseSettings):
         if not all(_ORIGIN.fullmatch(o.strip()) for o in origins.split(",") if origins):
             raise ValueError("Give origins such as https://app.example.org, without a path")
         return origins
+
+    @property
+    def tenant_limits(self) -> Limits:
+        """What every tenant may cost that has no limits of its own."""
+        return Limits(**{name: getattr(self, f"tenant_{name}") for name in NAMES})
 
     @property
     def exposed(self) -> bool:

@@ -17,12 +17,14 @@ from gateway.key_service import KeyService
 from gateway.keys import KeyRing
 from gateway.lookup import Lookup
 from gateway.periodic import Periodic
+from gateway.quotas import Quotas
 from gateway.reconciler import Reconciler
 from gateway.registry import Registry
 from gateway.service import ContainerService
 from gateway.settings import Settings
 from gateway.stored_file_service import StoredFileService
 from gateway.sweeper import Sweeper
+from gateway.tenants import REFRESH_S, Tenants
 from gateway.uploads import MultipartUpload
 from providers.base import Json
 from providers.errors import Unavailable
@@ -85,7 +87,9 @@ class Gateway:
         self.keys = KeyRing(self._database, clock=clock)
         self.key_service = KeyService(self._database, self.keys, clock=clock)
         self.audit = Audit(self._database, clock=clock)
-        parts = (self._database, self.registry, lookup, self.audit)
+        self.tenants = Tenants(self._database, settings.tenant_limits, clock=clock)
+        self._quotas = Quotas(self._database, self.tenants, clock=clock)
+        parts = (self._database, self.registry, lookup, self.audit, self._quotas)
         self.containers = ContainerService(*parts, clock=clock)
         self.files = FileService(*parts, clock=clock)
         self.stored_files = StoredFileService(*parts, clock=clock)
@@ -94,6 +98,7 @@ class Gateway:
         self._periodic = [
             Periodic("sweeper", settings.sweep_interval_s, self.sweeper.sweep),
             Periodic("audit", FLUSH_S, self.audit.flush),
+            Periodic("tenants", REFRESH_S, self.tenants.refresh),
         ]
         if self.registry.native:
             work = self.reconciler.reconcile
@@ -117,17 +122,20 @@ class Gateway:
         self.audit.flush()
         self._database.close()
 
-    def receive_upload(self, stream: IO[bytes], content_type: str) -> MultipartUpload:
+    def receive_upload(
+        self, caller: Caller, stream: IO[bytes], content_type: str
+    ) -> MultipartUpload:
         """Return the file a client sends, unread. Raises InvalidRequest."""
-        return MultipartUpload(stream, content_type, max_bytes=self.settings.max_file_bytes)
+        return MultipartUpload(stream, content_type, max_bytes=self._max_file_bytes(caller))
 
-    def receive_file(self, stream: IO[bytes], content_type: str) -> FileForm:
+    def receive_file(self, caller: Caller, stream: IO[bytes], content_type: str) -> FileForm:
         """Return the form that a client sends to the Files API, unread. Raises InvalidRequest."""
-        return FileForm(stream, content_type, max_bytes=self.settings.max_file_bytes)
+        return FileForm(stream, content_type, max_bytes=self._max_file_bytes(caller))
 
     def list_providers(self, caller: Caller) -> Json:
         """Return what serves each provider that the caller may use, and what works there."""
-        data = [self._provider_body(name) for name in self.registry if caller.may_use(name)]
+        most = self._max_file_bytes(caller)
+        data = [self._provider_body(name, most) for name in self.registry if caller.may_use(name)]
         return {"object": "list", "data": data}
 
     def check_readiness(self) -> Json:
@@ -140,7 +148,10 @@ class Gateway:
             raise Unavailable("The data directory cannot be read and written.") from exc
         return {"status": "ready", "catalog": "ok", "blobs": "ok"}
 
-    def _provider_body(self, name: str) -> Json:
+    def _max_file_bytes(self, caller: Caller) -> int:
+        return self._quotas.max_file_bytes(caller, self.settings.max_file_bytes)
+
+    def _provider_body(self, name: str, max_file_bytes: int) -> Json:
         backend = self.registry.backend(name)
         provider = None if backend == "off" else self.registry.for_new(name)
         return {
@@ -152,7 +163,7 @@ class Gateway:
             "fields": [f for f in FIELDS if f not in provider.refuses] if provider else [],
             "refuses": sorted(provider.refuses) if provider else [],
             "limits": {
-                "max_file_bytes": self.settings.max_file_bytes,
+                "max_file_bytes": max_file_bytes,
                 "max_expires_minutes": self.settings.max_expires_minutes,
                 "memory_limits": MEMORY_LIMITS,
                 "max_metadata_keys": MAX_METADATA_KEYS,

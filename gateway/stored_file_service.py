@@ -33,6 +33,7 @@ class StoredFileService(Operations):
             return fingerprint(call.provider, *said, content.hexdigest())
 
         def record(tx: Connection, file: StoredFile) -> None:
+            self._quotas.take_stored(tx, caller, file)
             answer = self._file_answer(call, caller, file)
             claim.record(tx, wanted(), {**answer, "sha256": file.sha256})
 
@@ -49,6 +50,8 @@ class StoredFileService(Operations):
                 return replayed(call, claim, wanted())
             form.watch(self._renewing(claim))
             store = self._registry.files_for_new(provider)
+            if store.backend == "hosted":
+                form.watch(self._quotas.bounding(caller, sent=form.bytes))
             deployment = self._registry.pick_file_deployment(provider, caller.deployment)
             file = store.create_file(Place(caller.tenant, provider, deployment), form, record)
             return self._file_answer(call, caller, file), file.sha256

@@ -22,6 +22,7 @@ def caller() -> Caller:
         tenant=principal.tenant,
         actor=principal.actor,
         providers=principal.providers,
+        key=principal.key,
         address=request.remote_addr,
         idempotency_key=headers.get("Idempotency-Key"),
         deployment=headers.get("x-berth-deployment") or headers.get("x-bf-api-key"),

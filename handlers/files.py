@@ -11,7 +11,8 @@ from providers.base import Json
 
 
 def create_file(body: Json | None = None) -> tuple[Json, dict[str, str]]:
-    form = gateway().receive_file(request.stream, request.headers.get("Content-Type", ""))
+    content_type = request.headers.get("Content-Type", "")
+    form = gateway().receive_file(caller(), request.stream, content_type)
     answer, sha256 = gateway().stored_files.create_file(caller(), form, None)
     return answer, receipt(sha256)
 

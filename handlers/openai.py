@@ -43,6 +43,7 @@ __all__ = [
 
 
 def create_file(body: Json | None = None) -> tuple[Json, dict[str, str]]:
-    form = gateway().receive_file(request.stream, request.headers.get("Content-Type", ""))
+    content_type = request.headers.get("Content-Type", "")
+    form = gateway().receive_file(caller(), request.stream, content_type)
     answer, sha256 = gateway().stored_files.create_file(caller(), form, DEFAULT_PROVIDER)
     return answer, receipt(sha256)

@@ -46,8 +46,8 @@ class OpenAIFiles:
         file = stored_file_of(reply.json(), place)
         try:
             with self._database.write() as tx:
-                record(tx, file)
                 stored_files.insert(tx, file)
+                record(tx, file)
         except Exception:
             self._forget_upstream(file)
             raise

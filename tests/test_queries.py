@@ -7,12 +7,14 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from catalog import blob_owners, containers, files, idempotency, stored_files
+from catalog import blob_owners, containers, files, idempotency, stored_files, usage
 from catalog.database import Database
 from catalog.idempotency import KeyId
 from catalog.pages import PageRequest
+from catalog.usage import Owner
 from tests.rows import CONTAINER, FILE, STORED_FILE
 
+TENANT, OWNER = Owner("tenant", "default"), Owner("key", "key_1")
 KEY = KeyId("default", "container_create", "key")
 
 Query = Callable[[sa.Connection], object]
@@ -52,6 +54,11 @@ QUERIES: dict[str, Query] = {
     "refresh stored file": lambda tx: stored_files.refresh(tx, STORED_FILE),
     "purge stored files": lambda tx: stored_files.purge(tx, kept_since=2),
     "purge files": lambda tx: files.purge(tx, kept_since=2),
+    "count bytes": lambda tx: usage.count_bytes(tx, TENANT, 2),
+    "count bytes of key": lambda tx: usage.count_bytes(tx, OWNER, 2),
+    "add bytes": lambda tx: usage.add(tx, TENANT, 1),
+    "give file": lambda tx: files.give(tx, ["cfile_1"], "key_1"),
+    "find largest": lambda tx: files.largest(tx, "cntr_1"),
     "find key": lambda tx: idempotency.find(tx, KEY),
     "take key": lambda tx: idempotency.take(tx, KEY, "me", leased_until=3, now=2),
     "purge keys": lambda tx: idempotency.purge(tx, kept_since=2),
@@ -101,7 +108,8 @@ def test_a_query_finds_its_rows_by_an_index(database: Database, query: Query) ->
     plans = plans_of(database, query)
 
     assert plans
-    assert [plan for plan in plans if not plan.startswith(("SEARCH", "CORRELATED"))] == []
+    good = ("SEARCH", "CORRELATED", "LIST SUBQUERY")
+    assert [plan for plan in plans if not plan.startswith(good)] == []
 
 
 def test_a_query_that_reads_a_whole_table_would_be_noticed(database: Database) -> None:

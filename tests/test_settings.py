@@ -44,6 +44,15 @@ SETTINGS = {
     "max_file_bytes": Setting(
         "BERTH_MAX_FILE_BYTES", 512 * 1024**2, {"1": 1, "5000000000": 5 * 10**9}, ("0", "5GB", "")
     ),
+    **{
+        f"tenant_{name}": Setting(
+            f"BERTH_TENANT_{name.upper()}",
+            None,
+            {"1": 1, "5000000000": 5 * 10**9},
+            ("0", "5GB", ""),
+        )
+        for name in ("requests_per_minute", "max_containers", "max_bytes", "max_file_bytes")
+    },
     "max_json_bytes": Setting(
         "BERTH_MAX_JSON_BYTES", 1024**2, {"1024": 1024, "99000000": 99 * 10**6}, ("1023", "1MB", "")
     ),

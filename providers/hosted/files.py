@@ -53,8 +53,8 @@ class HostedFiles:
                 blob=blob.key,
             )
             with self._database.write() as tx:
-                record(tx, file)
                 stored_files.insert(tx, file)
+                record(tx, file)
         return file
 
     def retrieve_file(self, file: StoredFile) -> StoredFile:

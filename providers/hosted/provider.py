@@ -8,7 +8,7 @@ from typing import Literal
 from sqlalchemy import Connection
 
 from blobs.directory import BlobDirectory, NewBlob
-from catalog import files, stored_files
+from catalog import containers, files, stored_files
 from catalog.containers import Container
 from catalog.database import Database
 from catalog.files import File
@@ -96,8 +96,8 @@ class Hosted:
             path = container_path(upload.filename, upload.file_path)
             file = self._new_file(container, path, blob)
             with self._database.write() as tx:
-                record(tx, file)
                 replaced = files.replace(tx, file, self._clock())
+                record(tx, file)
         self._delete_blobs(replaced)
         return file
 
@@ -118,10 +118,12 @@ class Hosted:
         container: Container,
         sources: Sequence[Source],
         record: Callable[[Connection, list[File]], None],
+        *,
+        new: bool = False,
     ) -> list[File]:
         """Copy files into the container, all or none, sharing the bytes that are here already.
 
-        `record` may add the container. Raises FileToCopyNotFound.
+        A `new` container is added with them. Raises FileToCopyNotFound.
         """
         with ExitStack() as stack:
             made = [self._copied(container, source, stack) for source in sources]
@@ -129,8 +131,10 @@ class Hosted:
                 for source in sources:
                     if source.chunks is None:
                         self._find(tx, container, source.file.id, source.param)
-                record(tx, made)
+                if new:
+                    containers.insert(tx, container)
                 replaced = [files.replace(tx, file, self._clock()) for file in made]
+                record(tx, made)
         for blobs in replaced:
             self._delete_blobs(blobs)
         return made

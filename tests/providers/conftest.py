@@ -32,7 +32,12 @@ def new_container(provider: Provider, database: Database) -> NewContainer:
 
     def create() -> Container:
         container = service.new_container(
-            create_at(provider), "default", "openai", provider.pick_deployment(None), {"name": "n"}
+            create_at(provider),
+            "default",
+            "openai",
+            provider.pick_deployment(None),
+            {"name": "n"},
+            created_by=None,
         )
         with database.write() as tx:
             containers.insert(tx, container)

@@ -14,11 +14,14 @@ import yaml
 from catalog.containers import Container
 from catalog.database import Database
 from catalog.files import File
+from catalog.limits import Limits
 from gateway.answers import Caller
 from gateway.audit import Audit
 from gateway.lookup import Lookup
+from gateway.quotas import Quotas
 from gateway.registry import Registry
 from gateway.service import ContainerService, refreshed
+from gateway.tenants import Tenants
 from providers.base import Json, Provider
 from providers.errors import BerthError, NotFound
 from tests.conftest import Clock
@@ -106,7 +109,8 @@ class ProviderContract(WritingContract, ReadingContract, FilesContract):
     ) -> None:
         lookup = Lookup(database, retention_s=0, clock=clock)
         audit = Audit(database, clock=clock)
-        service = ContainerService(database, registry, lookup, audit, clock=clock)
+        quotas = Quotas(database, Tenants(database, Limits(), clock=clock), clock=clock)
+        service = ContainerService(database, registry, lookup, audit, quotas, clock=clock)
         for what in refuses:
             with pytest.raises(BerthError) as refused:
                 service.create_container(CALLER, {"provider": name, "name": "n", **CREATES[what]})

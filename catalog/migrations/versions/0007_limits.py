@@ -23,7 +23,7 @@ def upgrade() -> None:
         op.create_index(
             f"containers_of_{name}",
             "containers",
-            [column],
+            [column, "expires_at", "backend"],
             sqlite_where=sa.text("ended_at IS NULL"),
             postgresql_where=sa.text("ended_at IS NULL"),
         )

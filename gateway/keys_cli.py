@@ -91,7 +91,9 @@ def keys_group(opened: OpenKeys) -> click.Group:
         """
 
     @keys.command()
-    @click.option("--tenant", required=True, callback=check_tenant, help="Whose containers it opens.")
+    @click.option(
+        "--tenant", required=True, callback=check_tenant, help="Whose containers it opens."
+    )
     @click.option(
         "--role",
         type=click.Choice(ROLES),

@@ -25,7 +25,7 @@ def test_help_names_every_command_in_a_whole_sentence() -> None:
     ended = CliRunner().invoke(main, ["--help"])
     commands = ended.stdout.split("Commands:\n")[1].splitlines()
 
-    names = ["audit", "doctor", "keys", "providers", "reconcile", "serve", "sweep"]
+    names = ["audit", "doctor", "keys", "providers", "reconcile", "serve", "sweep", "tenants"]
     assert [line.split()[0] for line in commands] == names
     assert all(line.endswith(".") and not line.endswith("...") for line in commands)
 

@@ -1,11 +1,14 @@
 """Keys and tenants keep no more than they may: containers alive, bytes stored, bytes of a file."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from starlette.testclient import TestClient
 
 from gateway.app import create_app
+from gateway.cli import main
 from gateway.settings import Settings
 from tests.calls import Json, blobs_in, create, gateway_of, upload
 from tests.conftest import Clock
@@ -243,3 +246,37 @@ def test_a_limit_can_be_lifted_and_be_that_of_every_tenant_again(
         statuses.append(party.create().status_code)
 
     assert statuses == [403, 200, 403]
+
+
+def test_the_command_limits_a_tenant_and_shows_what_it_uses(settings: Settings) -> None:
+    def tenants(*arguments: str) -> str:
+        environ = {"BERTH_DATA_DIR": str(settings.data_dir), "BERTH_TENANT_MAX_BYTES": "100"}
+        return CliRunner().invoke(main, ["tenants", *arguments], env=environ).output.strip()
+
+    with TestClient(create_app(settings)) as client:
+        party = Party(client)
+        party.upload(party.container(), 25)
+    tenants("limit", "research", "--max-containers", "7", "--max-bytes", "none")
+    limited = tenants("list")
+    tenants("limit", "research", "--max-bytes", "default")
+
+    assert limited == "research  containers 1  bytes 25  max-containers 7"
+    assert tenants("list") == f"{limited}  max-bytes 100"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["a"], "Say which limit."),
+        (["a", "--max-bytes", "0"], "'0' is neither a limit of 1 or more, 'none' nor 'default'."),
+        (["a/b", "--max-bytes", "1"], "use 1 to 64 of"),
+    ],
+)
+def test_a_limit_that_makes_no_sense_is_refused(
+    tmp_path: Path, arguments: list[str], sentence: str
+) -> None:
+    environ = {"BERTH_DATA_DIR": str(tmp_path)}
+    done = CliRunner().invoke(main, ["tenants", "limit", *arguments], env=environ)
+
+    assert done.exit_code == 2
+    assert sentence in done.output

@@ -28,7 +28,7 @@ from tests.conftest import Clock
 FILES = "/openai/v1/files"
 BOXES = "/openai/v1/containers"
 DAY_S = 24 * 3600
-RECORD_BYTES = 4096  # a container's, its file's and its event's rows, with their indexes and log
+RECORD_BYTES = 8192  # a container's, its file's and its event's rows, with their indexes and log
 
 
 @pytest.fixture(scope="module")

@@ -19,13 +19,16 @@ def upgrade() -> None:
         op.add_column("keys", sa.Column(name, sa.BigInteger(), nullable=True))
     for table in CREATED:
         op.add_column(table, sa.Column("created_by", sa.Text(), nullable=True))
-    for name, column in (("tenant", "tenant"), ("key", "created_by")):
+    for name, column, where in (
+        ("tenant", "tenant", "ended_at IS NULL"),
+        ("key", "created_by", "ended_at IS NULL AND created_by IS NOT NULL"),
+    ):
         op.create_index(
             f"containers_of_{name}",
             "containers",
             [column, "expires_at", "backend"],
-            sqlite_where=sa.text("ended_at IS NULL"),
-            postgresql_where=sa.text("ended_at IS NULL"),
+            sqlite_where=sa.text(where),
+            postgresql_where=sa.text(where),
         )
     op.create_table(
         "tenants",

@@ -16,38 +16,45 @@ ANCHOR, SECONDS = "expires_after[anchor]", "expires_after[seconds]"
 
 
 class FileForm(MultipartUpload):
-    """The parts of the form, in any order; but `provider` comes before a large file."""
+    """The parts of the form, in any order."""
 
     takes: ClassVar[frozenset[str]] = frozenset({"provider", "purpose", ANCHOR, SECONDS})
 
-    def __init__(self, stream: IO[bytes], content_type: str, *, max_bytes: int) -> None:
+    def __init__(
+        self,
+        stream: IO[bytes],
+        content_type: str,
+        *,
+        max_bytes: int,
+        default_provider: str | None,
+    ) -> None:
         super().__init__(stream, content_type, max_bytes=max_bytes)
+        self._default_provider = default_provider
         self._held: list[bytes] = []
         self._rest = super().chunks()
 
-    def look_ahead(self) -> str | None:
-        """Return the provider, once what comes before it has been read.
+    def look_ahead(self) -> None:
+        """Read the form, but of the file at most `HELD_BYTES`, which are kept for `chunks`.
 
-        Of the file, at most `HELD_BYTES` are read, and kept for `chunks`. Raises as `chunks` does.
+        Raises as `chunks` does.
         """
         for chunk in self._rest:
             self._held.append(chunk)
             if self.bytes >= HELD_BYTES:
                 break
-        if "provider" not in self.fields:
-            return None
-        return _one_of(PROVIDERS, "provider", self.fields["provider"])
 
     def chunks(self) -> Iterator[bytes]:
         """Yield the file's bytes as they arrive, those that were held first."""
-        known = self.fields.get("provider")
         while self._held:
             yield self._held.pop(0)
         yield from self._rest
-        if self.fields.get("provider") != known:
-            raise InvalidRequest(
-                "Invalid 'provider': with a large file, send it before the file.", param="provider"
-            )
+
+    @property
+    def provider(self) -> str | None:
+        """Who is to keep the file, as far as that was said by now. Raises InvalidRequest."""
+        if "provider" not in self.fields:
+            return self._default_provider
+        return _one_of(PROVIDERS, "provider", self.fields["provider"])
 
     @property
     def purpose(self) -> str:

@@ -37,7 +37,7 @@ class Registry:
     ) -> None:
         self.configs = configs
         self.hosted = Hosted(database, blobs, clock=clock)
-        self._hosted_files = HostedFiles(database, blobs, clock=clock)
+        self.hosted_files = HostedFiles(database, blobs, clock=clock)
         accounts = {
             name: _accounts(name, config, threads)
             for name, config in configs.items()
@@ -77,7 +77,7 @@ class Registry:
         """Return what keeps a provider's new files. Raises InvalidRequest when it is off."""
         if self.for_new(name).backend == "native" and name in self.native_files:
             return self.native_files[name]
-        return self._hosted_files
+        return self.hosted_files
 
     def pick_file_deployment(self, name: str, wanted: str | None) -> str | None:
         """Return the deployment for a new file. Raises InvalidRequest for an unknown one."""
@@ -88,7 +88,7 @@ class Registry:
         """Return what keeps a file."""
         self.for_new(file.provider)
         if file.backend == "hosted":
-            return self._hosted_files
+            return self.hosted_files
         if file.provider not in self.native_files:
             raise UpstreamUnavailable("The file's deployment is not configured any more.")
         return self.native_files[file.provider]

@@ -128,9 +128,16 @@ class Gateway:
         """Return the file a client sends, unread. Raises InvalidRequest."""
         return MultipartUpload(stream, content_type, max_bytes=self._max_file_bytes(caller))
 
-    def receive_file(self, caller: Caller, stream: IO[bytes], content_type: str) -> FileForm:
+    def receive_file(
+        self, caller: Caller, stream: IO[bytes], content_type: str, default_provider: str | None
+    ) -> FileForm:
         """Return the form that a client sends to the Files API, unread. Raises InvalidRequest."""
-        return FileForm(stream, content_type, max_bytes=self._max_file_bytes(caller))
+        return FileForm(
+            stream,
+            content_type,
+            max_bytes=self._max_file_bytes(caller),
+            default_provider=default_provider,
+        )
 
     def list_providers(self, caller: Caller) -> Json:
         """Return what serves each provider that the caller may use, and what works there."""

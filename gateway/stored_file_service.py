@@ -13,17 +13,15 @@ from gateway.file_service import FileAnswer, replayed
 from gateway.idempotency import fingerprint
 from gateway.operations import Operations
 from providers.base import Content, Json, Part
-from providers.errors import StoredFileNotFound
-from providers.file_store import Place
+from providers.errors import InvalidRequest, StoredFileNotFound
+from providers.file_store import FileStore, Place
 
 
 class StoredFileService(Operations):
     """Creates, lists, retrieves, reads and deletes uploaded files, for any tenant."""
 
-    def create_file(
-        self, caller: Caller, form: FileForm, default_provider: str | None
-    ) -> FileAnswer:
-        """Store an upload, at the default provider if its form names none."""
+    def create_file(self, caller: Caller, form: FileForm) -> FileAnswer:
+        """Store an upload."""
         content = hashlib.sha256()
         if caller.idempotency_key is not None:
             form.watch(content.update)
@@ -38,22 +36,19 @@ class StoredFileService(Operations):
             claim.record(tx, wanted(), {**answer, "sha256": file.sha256})
 
         with (
-            self._call("file_create", caller, default_provider) as call,
+            self._call("file_create", caller, form.provider) as call,
             self._keys.claim(caller.tenant, call.request_type, caller.idempotency_key) as claim,
         ):
-            provider = form.look_ahead() or default_provider
-            if provider is None:
-                raise missing("provider")
-            call.serve_by(provider)
             if claim.answered:
                 form.exhaust()
+                _serve(call, form)
                 return replayed(call, claim, wanted())
+            form.look_ahead()
+            store = self._store_for(form)
             form.watch(self._renewing(claim))
-            store = self._registry.files_for_new(provider)
             if store.backend == "hosted":
                 form.watch(self._quotas.bounding(caller, sent=form.bytes))
-            deployment = self._registry.pick_file_deployment(provider, caller.deployment)
-            file = store.create_file(Place(caller.tenant, provider, deployment), form, record)
+            file = store.create_file(lambda: self._place(call, caller, form, store), form, record)
             return self._file_answer(call, caller, file), file.sha256
 
     def list_files(
@@ -101,6 +96,24 @@ class StoredFileService(Operations):
             body: Json = {"id": file.id, "object": "file", "deleted": True}
             return self._answer(call, caller, body, file.backend, file.deployment)
 
+    def _store_for(self, form: FileForm) -> FileStore:
+        """Return what takes the file; hosted until its form names who keeps it."""
+        provider = form.provider
+        return self._registry.files_for_new(provider) if provider else self._registry.hosted_files
+
+    def _place(self, call: Call, caller: Caller, form: FileForm, store: FileStore) -> Place:
+        """Return where the file goes, by what its form says up to now.
+
+        Raises InvalidRequest when it says too late that another than `store` had to take it.
+        """
+        provider = _serve(call, form)
+        if self._store_for(form) is not store:
+            raise InvalidRequest(
+                "Invalid 'provider': with a large file, send it before the file.", param="provider"
+            )
+        deployment = self._registry.pick_file_deployment(provider, caller.deployment)
+        return Place(caller.tenant, provider, deployment)
+
     def _find(self, call: Call, caller: Caller, file_id: str, provider: str | None) -> StoredFile:
         if provider is not None:
             call.serve_by(provider)
@@ -113,3 +126,11 @@ class StoredFileService(Operations):
     def _file_answer(self, call: Call, caller: Caller, file: StoredFile) -> Json:
         body = stored_file_body(file)
         return self._answer(call, caller, body, file.backend, file.deployment)
+
+
+def _serve(call: Call, form: FileForm) -> str:
+    """Let the call be served by the provider that the form names; return it."""
+    if form.provider is None:
+        raise missing("provider")
+    call.serve_by(form.provider)
+    return form.provider

@@ -12,8 +12,8 @@ from providers.base import Json
 
 def create_file(body: Json | None = None) -> tuple[Json, dict[str, str]]:
     content_type = request.headers.get("Content-Type", "")
-    form = gateway().receive_file(caller(), request.stream, content_type)
-    answer, sha256 = gateway().stored_files.create_file(caller(), form, None)
+    form = gateway().receive_file(caller(), request.stream, content_type, None)
+    answer, sha256 = gateway().stored_files.create_file(caller(), form)
     return answer, receipt(sha256)
 
 

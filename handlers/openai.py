@@ -44,6 +44,6 @@ __all__ = [
 
 def create_file(body: Json | None = None) -> tuple[Json, dict[str, str]]:
     content_type = request.headers.get("Content-Type", "")
-    form = gateway().receive_file(caller(), request.stream, content_type)
-    answer, sha256 = gateway().stored_files.create_file(caller(), form, DEFAULT_PROVIDER)
+    form = gateway().receive_file(caller(), request.stream, content_type, DEFAULT_PROVIDER)
+    answer, sha256 = gateway().stored_files.create_file(caller(), form)
     return answer, receipt(sha256)

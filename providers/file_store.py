@@ -43,9 +43,16 @@ class FileStore(Protocol):
         """Who keeps the files: Berth, or the provider's own API."""
 
     def create_file(
-        self, place: Place, upload: FileUpload, record: Callable[[Connection, StoredFile], None]
+        self,
+        where: Callable[[], Place],
+        upload: FileUpload,
+        record: Callable[[Connection, StoredFile], None],
     ) -> StoredFile:
-        """Store the upload. Returns once it is durable."""
+        """Store the upload. Returns once it is durable.
+
+        `where` says where to, by what of the upload has been read; it is asked again at its end,
+        and raises InvalidRequest for a place that should have been known before.
+        """
 
     def retrieve_file(self, file: StoredFile) -> StoredFile:
         """Return the file as it is known now. Raises StoredFileNotFound."""

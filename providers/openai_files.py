@@ -38,9 +38,18 @@ class OpenAIFiles:
         self._clock = clock
 
     def create_file(
-        self, place: Place, upload: FileUpload, record: Callable[[Connection, StoredFile], None]
+        self,
+        where: Callable[[], Place],
+        upload: FileUpload,
+        record: Callable[[Connection, StoredFile], None],
     ) -> StoredFile:
-        form, body = form_of(upload, lambda: _fields(upload))
+        place = where()
+
+        def fields() -> dict[str, str]:
+            where()
+            return _fields(upload)
+
+        form, body = form_of(upload, fields)
         headers = {"Content-Type": form.content_type}
         reply = self._upstream(place.deployment).send("POST", "/files", data=body, headers=headers)
         file = stored_file_of(reply.json(), place)

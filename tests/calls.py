@@ -65,6 +65,17 @@ def store(
     return body
 
 
+def file_first(content: bytes, **fields: str) -> Json:
+    """Return the arguments of a request to the Files API whose fields follow the file."""
+    head = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
+    field = '\r\n--b\r\nContent-Disposition: form-data; name="{}"\r\n\r\n{}'
+    tail = "".join(field.format(*each) for each in {"purpose": "user_data", **fields}.items())
+    return {
+        "content": head + content + tail.encode() + b"\r\n--b--\r\n",
+        "headers": {"Content-Type": "multipart/form-data; boundary=b"},
+    }
+
+
 def download(client: TestClient, file: Json) -> bytes:
     """Return the content of a file that was uploaded."""
     url = f"/openai/v1/containers/{file['container_id']}/files/{file['id']}/content"

@@ -17,6 +17,7 @@ from tests.calls import (
     blobs_in,
     create,
     download,
+    file_first,
     gateway_of,
     ids,
     ok,
@@ -160,19 +161,25 @@ def test_a_wrong_form_is_refused_by_name(
     assert blobs_in(settings.data_dir) == []
 
 
-@pytest.mark.parametrize(("size", "status"), [(1000, 200), (3_000_000, 400)])
-def test_a_provider_may_follow_a_small_file_only(
-    client: TestClient, size: int, status: int
-) -> None:
-    head = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
-    field = '\r\n--b\r\nContent-Disposition: form-data; name="{}"\r\n\r\n{}'
-    tail = field.format("purpose", "user_data") + field.format("provider", "ollama")
-    body = head + bytes(size) + tail.encode() + b"\r\n--b--\r\n"
-    headers = {"Content-Type": "multipart/form-data; boundary=b"}
-    answer = client.post(FILES, content=body, headers=headers)
+@pytest.mark.parametrize("prefix", ["/v1/files", FILES])
+@pytest.mark.parametrize("size", [1000, 3_000_000])
+def test_the_fields_may_follow_the_file(client: TestClient, prefix: str, size: int) -> None:
+    answer = client.post(prefix, **file_first(bytes(size), provider="ollama"))
+    made = ok(answer)
 
-    assert answer.status_code == status
-    assert status == 200 or answer.json()["error"]["param"] == "provider"
+    assert (made["bytes"], answer.json()["extra_fields"]["provider"]) == (size, "ollama")
+    assert ok(client.get("/v1/files?provider=ollama"))["data"] == [made]
+
+
+@pytest.mark.parametrize("provider", [None, "nobody"])
+def test_a_large_file_without_a_provider_is_refused(
+    client: TestClient, settings: Settings, provider: str | None
+) -> None:
+    fields = {} if provider is None else {"provider": provider}
+    answer = client.post("/v1/files", **file_first(bytes(3_000_000), **fields))
+
+    assert (answer.status_code, answer.json()["error"]["param"]) == (400, "provider")
+    assert blobs_in(settings.data_dir) == []
 
 
 def test_lists_are_by_purpose_and_in_order(client: TestClient) -> None:

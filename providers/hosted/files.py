@@ -32,10 +32,13 @@ class HostedFiles:
         self._clock = clock
 
     def create_file(
-        self, place: Place, upload: FileUpload, record: Callable[[Connection, StoredFile], None]
+        self,
+        where: Callable[[], Place],
+        upload: FileUpload,
+        record: Callable[[Connection, StoredFile], None],
     ) -> StoredFile:
         with stored(self._blobs, upload.chunks()) as blob:
-            now = self._clock()
+            place, now = where(), self._clock()
             file = StoredFile(
                 id=ids.stored_file_id(now),
                 tenant=place.tenant,

@@ -6,7 +6,7 @@ import pytest
 from openai import NotFoundError, OpenAI
 from starlette.testclient import TestClient
 
-from tests.calls import Json, create, download, ids, ok, store
+from tests.calls import Json, create, download, file_first, ids, ok, store
 from tests.conftest import Clock
 from tests.native.configs import BOXES, deployment, native
 from tests.native.conftest import NativeApp
@@ -228,4 +228,24 @@ def test_a_form_without_purpose_uploads_nothing(native_client: TestClient, stric
     answer = native_client.post(FILES, files={"file": ("a", BIG)})
 
     assert (answer.status_code, answer.json()["error"]["param"]) == (400, "purpose")
+    assert strict.uploads == {}
+
+
+@pytest.mark.parametrize(("provider", "status"), [("openai", 200), ("ollama", 400)])
+def test_another_provider_may_not_follow_a_large_file(
+    native_client: TestClient, strict: Strict, provider: str, status: int
+) -> None:
+    answer = native_client.post(FILES, **file_first(BIG, provider=provider))
+
+    assert answer.status_code == status
+    assert len(strict.uploads) == (status == 200)
+    assert status == 200 or answer.json()["error"]["param"] == "provider"
+
+
+def test_a_native_provider_may_not_follow_a_large_file(
+    native_client: TestClient, strict: Strict
+) -> None:
+    answer = native_client.post("/v1/files", **file_first(BIG, provider="openai"))
+
+    assert (answer.status_code, answer.json()["error"]["param"]) == (400, "provider")
     assert strict.uploads == {}

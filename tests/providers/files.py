@@ -32,13 +32,13 @@ class FilesContract:
 
     @pytest.fixture
     def kept(self, files: FileStore, place: Place) -> StoredFile:
-        return files.create_file(place, Kept(), lambda _tx, _file: None)
+        return files.create_file(lambda: place, Kept(), lambda _tx, _file: None)
 
     @pytest.mark.parametrize("content", [b"", b"x", bytes(range(256)) * 9000], ids=len)
     def test_an_uploaded_file_has_the_bytes_that_were_sent(
         self, files: FileStore, place: Place, content: bytes
     ) -> None:
-        made = files.create_file(place, Kept(content), lambda _tx, _file: None)
+        made = files.create_file(lambda: place, Kept(content), lambda _tx, _file: None)
 
         assert b"".join(files.read_file(made).read(0, made.bytes)) == content
         assert (made.bytes, made.filename, made.purpose) == (len(content), "a.txt", "user_data")
@@ -52,7 +52,7 @@ class FilesContract:
     def test_an_uploaded_file_expires_when_it_was_told_to(
         self, files: FileStore, place: Place
     ) -> None:
-        made = files.create_file(place, Kept(expires_seconds=3600), lambda _tx, _file: None)
+        made = files.create_file(lambda: place, Kept(expires_seconds=3600), lambda _tx, _file: None)
 
         assert made.expires_at == made.created_at + 3600
 
@@ -61,7 +61,9 @@ class FilesContract:
     ) -> None:
         recorded: list[StoredFile] = []
         with pytest.raises(InvalidRequest):
-            files.create_file(place, Kept(broken=True), lambda _tx, file: recorded.append(file))
+            files.create_file(
+                lambda: place, Kept(broken=True), lambda _tx, file: recorded.append(file)
+            )
 
         assert recorded == []
 
@@ -75,7 +77,7 @@ class FilesContract:
             raise Refused
 
         with pytest.raises(Refused):
-            files.create_file(place, Kept(), refuse)
+            files.create_file(lambda: place, Kept(), refuse)
         with pytest.raises(StoredFileNotFound):
             files.retrieve_file(recorded[0])
 

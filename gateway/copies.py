@@ -1,5 +1,6 @@
 """Puts uploaded files into containers, from wherever they are to wherever those are."""
 
+import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -181,13 +182,14 @@ def _check_names(files: Sequence[StoredFile]) -> None:
     """Raise InvalidRequest for two files that would have the same path."""
     names: set[str] = set()
     for file in files:
-        if file.filename in names:
+        name = unicodedata.normalize("NFC", file.filename)
+        if name in names:
             raise InvalidRequest(
-                f"Invalid 'file_ids': two of the files are named '{file.filename}'.",
+                f"Invalid 'file_ids': two of the files are named '{name}'.",
                 param="file_ids",
                 code="duplicate_filename",
             )
-        names.add(file.filename)
+        names.add(name)
 
 
 def _check_place(caller: Caller, file: StoredFile, target: Target, param: str) -> None:

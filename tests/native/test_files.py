@@ -150,6 +150,14 @@ def test_a_hosted_container_takes_a_native_file_when_told_to(native_client: Test
     assert download(native_client, file) == BIG
 
 
+def test_a_name_is_the_same_in_both_spellings(native_client: TestClient) -> None:
+    there = at(native_client, "main", filename="cafe\u0301")
+    here = store(native_client, name="caf\u00e9")["id"]
+    refused = post(native_client, "ollama", there, here, **COPY)
+
+    assert (refused["status_code"], refused["error"]["code"]) == (400, "duplicate_filename")
+
+
 def test_a_native_container_takes_a_hosted_file_when_told_to(
     native_client: TestClient, strict: Strict
 ) -> None:

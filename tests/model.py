@@ -1,5 +1,6 @@
 """What the application promises, in dicts and lists: small, and obviously right."""
 
+import math
 import unicodedata
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -86,8 +87,8 @@ class Model:
         container.file_history.append(id_)
         return body
 
-    def add_upload(self, id_: str, name: str, content: bytes) -> Json:
-        """Keep an uploaded file and return it as it must be answered."""
+    def add_upload(self, id_: str, name: str, content: bytes, seconds: int | None) -> Json:
+        """Keep an uploaded file, for so long, and return it as it must be answered."""
         body = {
             "id": id_,
             "object": "file",
@@ -97,13 +98,20 @@ class Model:
             "purpose": "user_data",
             "status": "processed",
         }
+        if seconds is not None:
+            body["expires_at"] = int(self.clock.now) + seconds
         assert id_ not in self.uploads
         self.uploads[id_] = ModelFile(body, content, blob=id_)
         return body
 
+    def kept_uploads(self) -> dict[str, ModelFile]:
+        """Return the uploaded files that are neither deleted nor expired."""
+        now = self.clock.now
+        return {i: u for i, u in self.uploads.items() if now < u.body.get("expires_at", math.inf)}
+
     def blobs(self) -> list[bytes]:
         """Return what must be on disk: an upload and its copies are there once."""
-        files = [*self.running_files(), *self.uploads.values()]
+        files = [*self.running_files(), *self.kept_uploads().values()]
         return list({f.blob or f.body["id"]: f.content for f in files}.values())
 
     def state(self, container_id: str) -> Literal["running", "expired", "gone"]:

@@ -41,6 +41,7 @@ LIMITS = st.integers(1, 4)
 UPLOADS = st.lists(st.tuples(NAMES, CONTENTS), min_size=1, max_size=3)
 METADATA = st.dictionaries(st.text("kü", max_size=3), st.text(max_size=5), max_size=2)
 SECONDS = st.sampled_from([0, 0.25, 59.75, RETENTION_S, None])
+LASTING = st.sampled_from([None, 3600, 7200])
 ALL = PageRequest(limit=100)
 EFFORT = settings(
     max_examples=30,
@@ -159,12 +160,14 @@ class Machine(RuleBasedStateMachine):
             assert answer.headers["etag"] == f'"{hashlib.sha256(content).hexdigest()}"'
         return multiple(*files)
 
-    @rule(target=uploads, name=NAMES, content=CONTENTS, provider=PROVIDERS)
-    def keep_file(self, name: str, content: bytes, provider: str) -> str:
+    @rule(target=uploads, name=NAMES, content=CONTENTS, provider=PROVIDERS, seconds=LASTING)
+    def keep_file(self, name: str, content: bytes, provider: str, seconds: int | None) -> str:
         form = {"purpose": "user_data", "provider": provider}
+        if seconds is not None:
+            form |= {"expires_after[anchor]": "created_at", "expires_after[seconds]": str(seconds)}
         body = ok(self.client.post("/v1/files", data=form, files={"file": (name, content)}))
 
-        assert body == self.model.add_upload(body["id"], name, content)
+        assert body == self.model.add_upload(body["id"], name, content, seconds)
         return str(body["id"])
 
     @rule(target=files, id_=containers, upload_id=uploads, path=NAMES)
@@ -174,7 +177,7 @@ class Machine(RuleBasedStateMachine):
 
         if not self.runs(id_, answer):
             return multiple()
-        kept = self.model.uploads.get(upload_id)
+        kept = self.model.kept_uploads().get(upload_id)
         if kept is None:
             assert_not_found(answer)
             return multiple()
@@ -187,7 +190,7 @@ class Machine(RuleBasedStateMachine):
         spec = {"provider": provider, "name": "n", "file_ids": [upload_id]}
         answer = self.client.post("/v1/containers", json=spec)
 
-        kept = self.model.uploads.get(upload_id)
+        kept = self.model.kept_uploads().get(upload_id)
         if kept is None:
             assert_not_found(answer)
             return multiple()
@@ -205,7 +208,7 @@ class Machine(RuleBasedStateMachine):
         content = self.client.get(f"{path}/content")
         answer = self.client.delete(path) if delete else self.client.get(path)
 
-        kept = self.model.uploads.get(upload_id)
+        kept = self.model.kept_uploads().get(upload_id)
         if kept is None:
             assert_not_found(answer)
             assert_not_found(content)
@@ -265,6 +268,16 @@ class Machine(RuleBasedStateMachine):
             if used_just_now and not container.deleted:
                 page = gateway_of(self.client).files.list_files(CALLER, id_, ALL)
                 assert page["data"] == self.model.file_pages(id_, ALL.limit, ALL.order)[0]
+
+    @invariant()
+    def the_uploads_are_the_models(self) -> None:
+        service = gateway_of(self.client).stored_files
+        pages = [service.list_files(CALLER, p, ALL)["data"] for p in ("ollama", "openai")]
+        kept = self.model.kept_uploads()
+
+        assert {file["id"]: file for page in pages for file in page} == {
+            id_: file.body for id_, file in kept.items()
+        }
 
     def walk(self, path: str, pages: list[list[Json]], **query: Any) -> None:
         """Follow the pages of a list from the first to the last."""

@@ -3,7 +3,6 @@
 import hashlib
 
 import pytest
-from openai import NotFoundError, OpenAI
 from starlette.testclient import TestClient
 
 from tests.calls import Json, create, download, file_first, ids, ok, store
@@ -34,34 +33,6 @@ def post(client: TestClient, provider: str, *file_ids: str, **headers: str) -> J
     answer = client.post("/v1/containers", json=body, headers=headers)
     found: Json = answer.json()
     return {"status_code": answer.status_code, **found}
-
-
-@pytest.fixture
-def sdk(native_client: TestClient) -> OpenAI:
-    url = "http://testserver/openai/v1"
-    return OpenAI(base_url=url, api_key="sk-any", http_client=native_client, max_retries=0)
-
-
-def test_the_sdk_tells_the_whole_story(sdk: OpenAI, strict: Strict) -> None:
-    expires = {"anchor": "created_at", "seconds": 3600}
-    made = sdk.files.create(
-        file=("報告 final.csv", BIG),
-        purpose="user_data",
-        expires_after=expires,  # type: ignore[arg-type]
-    )
-    box = sdk.containers.create(name="box", file_ids=[made.id])
-    copied = sdk.containers.files.create(box.id, file_id=made.id)
-    inside = [f.id for f in sdk.containers.files.list(box.id)]
-    found, listed = sdk.files.retrieve(made.id), [f.id for f in sdk.files.list()]
-    content = sdk.files.content(made.id).content
-    gone = sdk.files.delete(made.id)
-
-    assert strict.files[copied.id].content == content == BIG
-    assert len(inside) == 2
-    assert (found.filename, found.expires_at) == ("報告 final.csv", made.created_at + 3600)
-    assert (listed, gone.deleted, strict.uploads) == ([made.id], True, {})
-    with pytest.raises(NotFoundError, match="No such File object"):
-        sdk.files.retrieve(made.id)
 
 
 def test_a_container_is_created_where_its_files_are(both: TestClient, eu: Strict) -> None:

@@ -1,5 +1,8 @@
 """How gunicorn runs Berth: all of it follows from the settings."""
 
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+
 from gunicorn.arbiter import Arbiter
 
 from catalog.database import CatalogError
@@ -15,9 +18,13 @@ globals().update(gunicorn_settings(_settings))
 
 
 def on_starting(server: Arbiter) -> None:
-    """Bring the catalog up to date once, before any worker opens it."""
+    """Bring the catalog up to date once, before any worker opens it.
+
+    A process of its own does it: what it imports and opens stays out of the workers.
+    """
     try:
-        prepare(_settings)
+        with ProcessPoolExecutor(1, mp_context=get_context("fork")) as apart:
+            apart.submit(prepare, _settings).result()
     except (CatalogError, Exposed) as exc:
         raise SystemExit(f"Berth cannot start: {exc}") from None
 

@@ -1,21 +1,18 @@
 """Opens the catalog's database and hands out its transactions."""
 
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
 from sqlite3 import Connection as SQLiteConnection
-from sqlite3 import OperationalError
 from typing import Any
 
 import orjson
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
-from alembic.util import CommandError
 
-BUSY_TIMEOUT_S = 30
+from catalog.writer import BUSY_TIMEOUT_S, Writer
+
+MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 class CatalogError(Exception):
@@ -25,18 +22,20 @@ class CatalogError(Exception):
 class Database:
     """One SQLite database in WAL mode, shared by all threads and processes that open it.
 
-    Threads of one process take turns at writing: SQLite would let each of them sleep and try again.
+    Threads of one process write by turns: SQLite would let each of them sleep and try again.
     """
 
     def __init__(self, path: Path, *, connections: int = 64) -> None:
         self._path = path
         path.parent.mkdir(parents=True, exist_ok=True)
         self._engine = _engine(path, connections, synchronous="FULL")
-        self._writer = self._engine.execution_options(begin="BEGIN IMMEDIATE")
         self._looker = self._engine.execution_options(begin=None)
-        # Only one thread at a time writes, so its second kind of connection is one.
-        self._relaxed = _engine(path, 1, synchronous="NORMAL").execution_options(begin=None)
-        self._turn = threading.Lock()
+        # Only one thread at a time writes, so its other kind of connection is one.
+        self._relaxed = _engine(path, 1, synchronous="NORMAL")
+        self._writer = Writer(
+            self._engine.execution_options(begin="BEGIN IMMEDIATE"),
+            self._relaxed.execution_options(begin=None),
+        )
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
@@ -50,51 +49,55 @@ class Database:
         with self._looker.connect() as connection:
             yield connection
 
-    @contextmanager
-    def write(self) -> Iterator[sa.Connection]:
+    def write(self) -> AbstractContextManager[sa.Connection]:
         """Run the block as the only writer; commit it durably, or not at all when it raises."""
-        with self._taking_turns(), self._writer.begin() as tx:
-            yield tx
+        return self._writer.write()
 
-    @contextmanager
-    def note(self) -> Iterator[sa.Connection]:
+    def note(self) -> AbstractContextManager[sa.Connection]:
         """Write, by the block's one statement, what no answer promises.
 
         All processes see it at once; a power cut may undo it, until the next durable write or
         checkpoint.
         """
-        with self._taking_turns(), self._relaxed.connect() as connection:
-            yield connection
-
-    @contextmanager
-    def _taking_turns(self) -> Iterator[None]:
-        if not self._turn.acquire(timeout=BUSY_TIMEOUT_S):
-            locked = OperationalError("database is locked")  # as SQLite says it of other processes
-            raise sa.exc.OperationalError("BEGIN IMMEDIATE", None, locked)
-        try:
-            yield
-        finally:
-            self._turn.release()
+        return self._writer.note()
 
     def migrate(self) -> None:
         """Bring the tables to the newest version; a second process waits and finds it done.
 
         Raises CatalogError.
         """
-        config = Config()
-        config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+        if self._version() == newest_migration():
+            return
+        from alembic.util import CommandError  # noqa: PLC0415 - most starts can do without
+
+        from catalog.upgrade import upgrade  # noqa: PLC0415
+
         try:
             with self.write() as tx:
-                config.attributes["connection"] = tx
-                command.upgrade(config, "head")
+                upgrade(tx)
         except (sa.exc.DBAPIError, CommandError) as exc:
             reason = exc.orig if isinstance(exc, sa.exc.DBAPIError) else exc
             raise CatalogError(f"{self._path.resolve()} cannot be used: {reason}.") from exc
+
+    def _version(self) -> str | None:
+        """Return the last migration that was run; None when none was, or it cannot be told."""
+        try:
+            with self.look() as connection:
+                return connection.execute(
+                    sa.text("SELECT version_num FROM alembic_version")
+                ).scalar()
+        except sa.exc.DBAPIError:
+            return None
 
     def close(self) -> None:
         """Close all connections."""
         self._engine.dispose()
         self._relaxed.dispose()
+
+
+def newest_migration() -> str:
+    """Return the newest migration: its number is the first four characters of its file's name."""
+    return max(path.name for path in (MIGRATIONS / "versions").glob("0*.py"))[:4]
 
 
 def _engine(path: Path, connections: int, *, synchronous: str) -> sa.Engine:

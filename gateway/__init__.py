@@ -1,8 +1,7 @@
 """What makes a request a Berth request."""
 
-import warnings
+from gateway.lean import import_clients_later
 
 VERSION = "0.1.0"
 
-# connexion imports starlette's client for tests, which tells whoever serves what tests should use.
-warnings.filterwarnings("ignore", "Using `httpx` with `starlette.testclient`")
+import_clients_later()  # before anything imports connexion

@@ -6,14 +6,15 @@ the bridge that connexion brings.
 """
 
 import asyncio
-import contextvars
 import logging
 from collections.abc import Awaitable, Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from functools import lru_cache, partial
 from typing import Any
 
 from starlette.types import Message, Receive, Scope, Send
 
+from gateway.threads import Threads
 from providers.errors import InvalidRequest
 
 logger = logging.getLogger("berth.bridge")
@@ -69,21 +70,14 @@ class WSGIBridge:
     ) -> None:
         self._wsgi_app = wsgi_app
         self._idle_timeout_s = idle_timeout_s
-        self._requests = ThreadPoolExecutor(threads, thread_name_prefix="request")
-        self._forms = ThreadPoolExecutor(threads, thread_name_prefix="form")
-        self._probes = {path: ThreadPoolExecutor(1, thread_name_prefix=path) for path in PROBES}
+        self._requests = Threads(threads, "request")
+        self._forms = Threads(threads, "form")
+        self._probes = {path: Threads(1, path) for path in PROBES}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
-        body = RequestBody(receive)
-        run = contextvars.copy_context().run
-        loop = asyncio.get_running_loop()
-        pool = self._pool(scope)
-
-        def in_thread(function: Callable[..., Any], *args: Any) -> Awaitable[Any]:
-            return loop.run_in_executor(pool, run, function, *args)
-
-        answer = _Answer(self._wsgi_app, _environ(scope, body))
+        in_thread = partial(self._threads(scope).run, copy_context())
+        answer = _Answer(self._wsgi_app, _environ(scope, RequestBody(receive)))
         first = await in_thread(answer.start)
         start = {"type": "http.response.start", "status": answer.status, "headers": answer.headers}
         if answer.complete:
@@ -98,11 +92,10 @@ class WSGIBridge:
             gone.cancel()
             await in_thread(answer.close)
 
-    def _pool(self, scope: Scope) -> ThreadPoolExecutor:
+    def _threads(self, scope: Scope) -> Threads:
         if scope["path"] in self._probes:
             return self._probes[scope["path"]]
-        is_form = dict(scope["headers"]).get(b"content-type", b"").startswith(b"multipart/")
-        return self._forms if is_form else self._requests
+        return self._forms if _is_form(scope) else self._requests
 
     async def _stream(
         self,
@@ -168,6 +161,13 @@ async def _until_gone(receive: Receive) -> None:
         pass
 
 
+def _is_form(scope: Scope) -> bool:
+    return scope["method"] == "POST" and any(
+        name == b"content-type" and value.startswith(b"multipart/")
+        for name, value in scope["headers"]
+    )
+
+
 def _environ(scope: Scope, body: RequestBody) -> Environ:
     """Return the WSGI environment of an HTTP scope (PEP 3333: text is bytes read as Latin-1)."""
     host, port = scope.get("server") or ("localhost", 80)
@@ -192,8 +192,13 @@ def _environ(scope: Scope, body: RequestBody) -> Environ:
     if scope.get("client"):
         environ["REMOTE_ADDR"] = scope["client"][0]
     for raw_name, raw_value in scope["headers"]:
-        name = raw_name.decode("latin-1").upper().replace("-", "_")
-        key = name if name in {"CONTENT_LENGTH", "CONTENT_TYPE"} else f"HTTP_{name}"
-        value = raw_value.decode("latin-1")
+        key, value = _variable(raw_name), raw_value.decode("latin-1")
         environ[key] = f"{environ[key]},{value}" if key in environ else value
     return environ
+
+
+@lru_cache(maxsize=256)
+def _variable(header: bytes) -> str:
+    """Return the name that a header's value has in a WSGI environment."""
+    name = header.decode("latin-1").upper().replace("-", "_")
+    return name if name in {"CONTENT_LENGTH", "CONTENT_TYPE"} else f"HTTP_{name}"

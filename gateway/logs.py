@@ -3,9 +3,10 @@
 import json
 import logging
 from contextvars import ContextVar
+from datetime import UTC, datetime
 from typing import Any
 
-from pythonjsonlogger.orjson import OrjsonFormatter
+import orjson
 
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 
@@ -17,14 +18,7 @@ def log_settings(level: str) -> dict[str, Any]:
         "version": 1,
         "disable_existing_loggers": False,
         "filters": {"request_id": {"()": RequestId}},
-        "formatters": {
-            "json": {
-                "()": Line,
-                "fmt": "{asctime}{levelname}{name}{message}",
-                "style": "{",
-                "rename_fields": {"asctime": "time", "levelname": "level", "name": "logger"},
-            }
-        },
+        "formatters": {"json": {"()": Line}},
         "handlers": {
             "stderr": {
                 "class": "logging.StreamHandler",
@@ -52,10 +46,26 @@ class RequestId(logging.Filter):
         return True
 
 
-class Line(OrjsonFormatter):
+_COMMON = frozenset(logging.makeLogRecord({}).__dict__) | {"message"}
+"""What every record has; anything else was given as `extra`, or by the filter."""
+
+
+class Line(logging.Formatter):
     """Writes a record as JSON in ASCII, in which there is no other line end that some would see."""
 
-    def jsonify_log_record(self, log_data: dict[str, Any]) -> str:
+    def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
-        line = super().jsonify_log_record(log_data)
-        return line if line.isascii() else json.dumps(log_data, default=self.json_default)
+        line: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        line.update((k, v) for k, v in record.__dict__.items() if k not in _COMMON)
+        if record.exc_info:
+            line["exc_info"] = self.formatException(record.exc_info)
+        try:
+            text = orjson.dumps(line, default=str)
+        except orjson.JSONEncodeError:  # text that UTF-8 does not have
+            return json.dumps(line, default=str)
+        return text.decode() if text.isascii() else json.dumps(line, default=str)

@@ -22,6 +22,7 @@ from providers.upstream_errors import (
     UpstreamUnauthorized,
     UpstreamUnavailable,
 )
+from providers.waiting import waiting
 
 CHUNK_BYTES = 256 * 1024
 MAX_JSON_BYTES = 8 * 1024 * 1024
@@ -133,7 +134,7 @@ class _Chunks:
             self._end(failed=self._turns.mostly_waited)
             raise UpstreamTimeout("The provider did not finish in time.", processed=True)
         try:
-            with self._turns.waiting():
+            with self._turns.waiting(), waiting.get()():
                 chunk: bytes = self._response.raw.read1(CHUNK_BYTES)
         except ReadTimeoutError as exc:
             self._end(failed=True)

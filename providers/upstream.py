@@ -28,6 +28,7 @@ from providers.upstream_errors import (
     UpstreamUnauthorized,
     UpstreamUnavailable,
 )
+from providers.waiting import waiting
 
 BACKOFF_S = 0.5
 MAX_BACKOFF_S = 8
@@ -96,7 +97,7 @@ class Upstream:
                     and wait_s <= MAX_WAIT_S
                     and time.monotonic() + wait_s < deadline
                 )
-                if not once_more or self._closing.wait(wait_s):
+                if not once_more or self._closed_within(wait_s):
                     raise
                 attempt += 1
 
@@ -104,6 +105,11 @@ class Upstream:
         """Close all connections and stop waiting."""
         self._closing.set()
         self._session.close()
+
+    def _closed_within(self, wait_s: float) -> bool:
+        """Wait before the next try; tell whether there will be none."""
+        with waiting.get()():
+            return self._closing.wait(wait_s)
 
     def _try(self, method: str, path: str, deadline: float, request: Json) -> Reply:
         if not self.circuit.enter():
@@ -137,7 +143,8 @@ class Upstream:
         )
         call_deadline.set(deadline)
         try:
-            return self._session.call(method, self._base_url + path, timeout=timeout, **request)
+            with waiting.get()():
+                return self._session.call(method, self._base_url + path, timeout=timeout, **request)
         except BerthError:  # from the body that a client streams through us
             raise
         except requests.RequestException as exc:

@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 from starlette.testclient import TestClient
 
-from catalog import database as module
+from catalog import writer as module
 from catalog.database import Database
 from gateway.settings import Settings
 from tests.calls import catalog_of, create

@@ -16,7 +16,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from catalog import containers, files, migrations, tables
-from catalog.database import Database
+from catalog.database import Database, newest_migration
 from tests.rows import CONTAINER, FILE
 
 MIGRATE = """
@@ -99,6 +99,13 @@ def test_migrating_again_changes_nothing(database: Database) -> None:
     assert differences(database) == []
     with database.read() as tx:
         assert files.find(tx, "cntr_1", "cfile_1") == FILE
+
+
+def test_only_a_catalog_that_lacks_migrations_asks_alembic(database: Database) -> None:
+    with database.write() as tx:
+        head = ScriptDirectory.from_config(config(tx)).get_current_head()
+
+    assert newest_migration() == head
 
 
 def test_migrations_can_be_undone_and_done_again(database: Database) -> None:

@@ -1,19 +1,21 @@
 .DEFAULT_GOAL := help
-.PHONY: help run test check coverage lint types spec fuzz crashtest format lock clean
+.PHONY: help run test check coverage lint types spec fuzz crashtest bench bench-docs format lock clean
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps
 EDITABLE := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
-SOURCES := handlers gateway providers catalog blobs tests gunicorn.conf.py
+SOURCES := handlers gateway providers catalog blobs tests bench gunicorn.conf.py
 LOCK := --quiet --upgrade --strip-extras --generate-hashes --allow-unsafe --no-annotate --no-header \
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 PARALLEL := --numprocesses auto --dist loadfile --no-loadscope-reorder
 CYCLES ?= 25
 EXAMPLES ?= 200
+BENCH ?= all
+NAME ?= $(shell date -u +%Y-%m-%d)
 
 help:  ## Show what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: .venv/run  ## Serve on http://127.0.0.1:8080 (HOST, PORT and BERTH_* change that)
 	@exec $(BIN)/berth serve
@@ -43,6 +45,14 @@ fuzz: .venv/dev  ## Fuzz every operation at length (EXAMPLES=200)
 crashtest: .venv/dev  ## Kill the server under load and look for losses (CYCLES=25)
 	BERTH_CRASH_CYCLES=$(CYCLES) $(BIN)/python -m pytest -s tests/test_crash.py
 
+bench: .venv/run .bench/plot  ## Measure Berth and others (BENCH=hosted,big NAME=2026-01-31 ARGS=)
+	@$(BIN)/python -m bench run --parts $(BENCH) --name $(NAME) $(ARGS); failed=$$?; \
+	.bench/plot/bin/python -m bench.plot $(NAME) && exit $$failed
+
+bench-docs: .venv/run .bench/plot  ## Put the measurements NAME into the pages that show them
+	$(BIN)/python -m bench docs $(NAME)
+	.bench/plot/bin/python -m bench.plot $(NAME)
+
 format: .venv/dev  ## Format the code
 	$(BIN)/ruff check --fix $(SOURCES)
 	$(BIN)/ruff format $(SOURCES)
@@ -50,9 +60,10 @@ format: .venv/dev  ## Format the code
 lock: .venv/dev  ## Pin all dependencies anew, to their newest versions
 	$(BIN)/pip-compile $(LOCK) --output-file requirements/run.txt pyproject.toml
 	$(BIN)/pip-compile $(LOCK) --extra dev --output-file requirements/dev.txt pyproject.toml
+	$(BIN)/pip-compile $(LOCK) --output-file requirements/bench.txt requirements/bench.in
 
 clean:  ## Remove what was installed; data stays
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache berth.egg-info
+	rm -rf .venv .bench .mypy_cache .pytest_cache .ruff_cache berth.egg-info
 
 .venv/run: requirements/run.txt pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
@@ -64,4 +75,10 @@ clean:  ## Remove what was installed; data stays
 .venv/dev: requirements/dev.txt .venv/run
 	@echo "Installing what Berth is developed with ..."
 	@$(INSTALL) -r requirements/dev.txt
+	@touch $@
+
+.bench/plot: requirements/bench.txt
+	@echo "Installing what measurements are drawn with ..."
+	@$(PYTHON) -m venv --clear $@
+	@$@/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $<
 	@touch $@

@@ -1,0 +1,47 @@
+"""Small requests that Berth passes on to a provider."""
+
+from bench import servers
+from bench.parts.hosted import CONNECTIONS
+from bench.places import Place, creating
+from bench.run import Run
+from bench.transfers import post_all_at_once
+
+GROUP = "proxied"
+SLOW = "slow provider"
+IN_FLIGHT = 200
+
+
+def proxied(run: Run) -> None:
+    """Measure create and retrieve at a provider that answers at once."""
+    with (
+        servers.upstream(run.new_directory("upstream")) as upstream,
+        servers.berth(run.new_directory("proxied"), upstream=upstream.url) as server,
+    ):
+        calls = {
+            "retrieve": Place.create(server, "openai").retrieving(),
+            "create": creating("openai"),
+        }
+        for _ in run.rounds(GROUP):
+            for connections in CONNECTIONS:
+                for name, call in calls.items():
+                    subject = f"{name}, {connections} connections"
+                    run.load(GROUP, subject, server, call, connections=connections)
+
+
+def slow(run: Run) -> None:
+    """Create many containers at once at a provider that takes a second for each."""
+    with (
+        servers.upstream(run.new_directory("slow"), delay_s=1) as upstream,
+        servers.berth(run.new_directory("waiting"), upstream=upstream.url) as server,
+    ):
+        call = creating("openai")
+        for _ in run.rounds(SLOW):
+            direct = post_all_at_once(upstream, call.paths[0], call.body, IN_FLIGHT)
+            through = post_all_at_once(server, call.paths[0], call.body, IN_FLIGHT)
+            run.figures.add(SLOW, f"{IN_FLIGHT} creates, direct", all_done_s=direct)
+            run.figures.add(
+                SLOW,
+                f"{IN_FLIGHT} creates, Berth",
+                all_done_s=through,
+                more_than_direct_s=through - direct,
+            )

@@ -12,7 +12,7 @@ PARALLEL := --numprocesses auto --dist loadfile --no-loadscope-reorder
 CYCLES ?= 25
 EXAMPLES ?= 200
 BENCH ?= all
-NAME ?= $(shell date -u +%Y-%m-%d)
+NAME ?= $(shell date -u +%Y-%m-%d)$(if $(filter-out all,$(BENCH)),-part)
 
 help:  ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

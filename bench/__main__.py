@@ -7,12 +7,13 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from subprocess import SubprocessError
 
 import click
 
 from bench import machine, page
 from bench.figures import Figures, Json, save
-from bench.parts import big, generator, growth, hosted, peers, proxied, starting
+from bench.parts import big, generator, growth, hosted, peers, profile, proxied, starting
 from bench.run import Options, Run, say
 from bench.servers import ROOT, BenchError
 
@@ -31,6 +32,7 @@ PARTS: dict[str, Callable[[Run], None]] = {
     "big": big.big,
     "litellm": peers.against_litellm,
     "connexion": peers.against_connexion,
+    "profile": profile.profile,
 }
 _DEFAULTS = Options()
 
@@ -92,7 +94,7 @@ def _measure(parts: list[str], options: Options) -> Json:
             began = time.monotonic()
             try:
                 PARTS[part](whole)
-            except BenchError as exc:
+            except (BenchError, OSError, SubprocessError) as exc:
                 failures[part] = str(exc)
                 say(f"{part}: {exc}")
             took[part] = round(time.monotonic() - began, 1)

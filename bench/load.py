@@ -22,7 +22,10 @@ _SCRIPT = Path(__file__).with_name("load.lua")
 
 @dataclass(frozen=True)
 class Call:
-    """What is asked again and again; of several paths, one after the other."""
+    """What is asked again and again; of several paths, one after the other.
+
+    A body has UNIQUE in it.
+    """
 
     paths: Sequence[str]
     method: str = "GET"

@@ -37,6 +37,11 @@ def rewritten(page: str, name: str | None = None) -> str:
     return _SECTION.sub(lambda match: _marked(match[1], name or match[2]), page)
 
 
+def runs_shown(page: str) -> set[str]:
+    """Return the names of the runs whose sections the page has."""
+    return {name for _, name in _SECTION.findall(page)}
+
+
 def section(kind: str, path: Path) -> str:
     """Return a section of the run in a file."""
     if kind == "plot":

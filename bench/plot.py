@@ -30,6 +30,7 @@ def draw(name: str) -> Path:
     _bars(axes[1][0], figures, "MB/s", "Big files (MB/s)", _speed_subjects())
     memory = "memory above idle, MB"
     _bars(axes[1][1], figures, memory, "Memory above idle (MB)", _memory_subjects())
+    axes[1][1].set_xscale("symlog")
     path = RESULTS / f"{name}.svg"
     figure.savefig(path, metadata={"Date": None})
     return path

@@ -22,6 +22,7 @@ START_TIMEOUT_S = 180
 END_TIMEOUT_S = 20
 ROOT = Path(__file__).parent.parent
 _CONFIGURING = ("BERTH_", "OPENAI_", "AZURE_", "LITELLM_", "GUNICORN_", "WEB_CONCURRENCY")
+_OURS = {"PYTHONPATH": str(ROOT)}
 
 
 class BenchError(Exception):
@@ -57,7 +58,7 @@ class Server:
             self._process = subprocess.Popen(
                 self.command,
                 cwd=self.directory,
-                env=_inherited() | {"PYTHONPATH": str(ROOT)} | dict(self.environ),
+                env=_inherited() | dict(self.environ),
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
@@ -130,7 +131,7 @@ def upstream(directory: Path, *, delay_s: float = 0) -> Server:
     """Return the fast provider, or one that takes `delay_s` for each answer."""
     port = free_port()
     command = [sys.executable, "-m", "bench.upstream", str(port), str(delay_s)]
-    return Server("upstream", command, directory, port, ready="/v1/containers/cntr_0")
+    return Server("upstream", command, directory, port, _OURS, ready="/v1/containers/cntr_0")
 
 
 def stock(directory: Path) -> Server:
@@ -138,7 +139,7 @@ def stock(directory: Path) -> Server:
     port = free_port()
     gunicorn = [sys.executable, "-m", "gunicorn", "--workers", "1", "--bind", f"127.0.0.1:{port}"]
     command = [*gunicorn, "-k", "uvicorn_worker.UvicornWorker", "bench.stock:create_app()"]
-    return Server("stock connexion", command, directory, port, ready="/health")
+    return Server("stock connexion", command, directory, port, _OURS, ready="/health")
 
 
 def free_port() -> int:

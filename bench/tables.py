@@ -30,7 +30,7 @@ def summary_table(results: Json) -> str:
             for what, figure, unit in SUMMARY
             if (runs := figures.runs(*figure))
         ],
-    )
+    ) + _caution(results["options"])
 
 
 def figures_tables(results: Json) -> str:

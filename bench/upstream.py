@@ -6,7 +6,6 @@ A file's size is part of its id, so that any process of it can give the file bac
 import asyncio
 import re
 import secrets
-import socket
 import sys
 import time
 from collections.abc import Callable
@@ -18,6 +17,7 @@ import uvloop
 
 CHUNK = bytes(256 * 1024)
 HEAD_BYTES = 16 * 1024
+BACKLOG = 1024  # connections that come at once must not wait for a second try
 _ROUTE = re.compile(r"/v1/containers(?:/(\w+)(?:/files(?:/(\w+)(/content)?)?)?)?(/files)?$")
 _FILENAME = re.compile(rb'filename="([^"]*)"')
 
@@ -163,9 +163,8 @@ def _file(container_id: str, file_id: str, name: str) -> dict[str, Any]:
 
 async def serve(port: int, delay_s: float) -> None:
     """Serve on the port of the loopback interface until killed."""
-    listening = socket.create_server(("127.0.0.1", port), backlog=1024)
     server = await asyncio.get_running_loop().create_server(
-        lambda: Connection(delay_s), sock=listening
+        lambda: Connection(delay_s), "127.0.0.1", port, backlog=BACKLOG
     )
     await server.serve_forever()
 

@@ -61,6 +61,10 @@ class Database:
         """
         return self._writer.note()
 
+    def notes(self) -> AbstractContextManager[sa.Connection]:
+        """Write by several statements, all or none of them, as `note` does by one."""
+        return self._writer.note(several=True)
+
     def migrate(self) -> None:
         """Bring the tables to the newest version; a second process waits and finds it done.
 

@@ -44,6 +44,7 @@ class Writer:
     def __init__(self, durable: sa.Engine, relaxed: sa.Engine) -> None:
         self._durable = durable
         self._relaxed = relaxed
+        self._transacted = relaxed.execution_options(begin="BEGIN IMMEDIATE")
         self._lock = threading.Lock()
         self._busy = False
         self._queue: deque[threading.Lock] = deque()
@@ -62,13 +63,17 @@ class Writer:
         group.wait()
 
     @contextmanager
-    def note(self) -> Iterator[sa.Connection]:
-        """Run the block's one statement; it is durable only with what else is being written."""
+    def note(self, *, several: bool = False) -> Iterator[sa.Connection]:
+        """Run the block's one statement; it is durable only with what else is being written.
+
+        With `several` statements all of them happen, or none.
+        """
         self._take_turn()
         group = self._group
         try:
             if group is None:
-                with self._relaxed.connect() as connection:
+                relaxed = self._transacted if several else self._relaxed
+                with relaxed.begin() as connection:
                     yield connection
             else:
                 with self._block(group):

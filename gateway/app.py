@@ -11,6 +11,7 @@ from connexion.exceptions import ProblemException
 from connexion.middleware import ConnexionMiddleware
 from connexion.middleware.request_validation import RequestValidationMiddleware
 from connexion.middleware.response_validation import ResponseValidationMiddleware
+from connexion.middleware.routing import RoutingMiddleware
 from connexion.middleware.swagger_ui import SwaggerUIMiddleware
 from connexion.options import SwaggerUIOptions
 from starlette.exceptions import HTTPException
@@ -23,6 +24,7 @@ from gateway.document import Document, ServedDocument, unchecked
 from gateway.edge import Edge, StrictPaths
 from gateway.errors import error_handler
 from gateway.prepared import Page, PreparedValidation, prepare_handlers
+from gateway.rate_limiting import RateLimiting
 from gateway.requests import StreamingRequest
 from gateway.security import cors
 from gateway.settings import Settings, load
@@ -51,6 +53,7 @@ def create_app(
         try:
             yield {
                 "keys": gateway.keys,
+                "rates": gateway.rates,
                 "head_timeout_s": settings.head_timeout_s,
                 "idle_timeout_s": settings.idle_timeout_s,
             }
@@ -87,6 +90,8 @@ def _middlewares(settings: Settings, document: Document) -> list[Any]:
             middlewares.append(ours.get(middleware, middleware))
         if middleware is SwaggerUIMiddleware:
             middlewares.append(Authentication)
+        if middleware is RoutingMiddleware:
+            middlewares.append(RateLimiting)
     return middlewares
 
 

@@ -24,6 +24,9 @@ from providers.errors import (
 
 logger = logging.getLogger("berth.errors")
 
+RATE_HEADERS = "berth.rate_headers"
+"""Where a scope's `extensions` have the headers that tell where the caller's rate stands."""
+
 Handler = Callable[[ConnexionRequest, Exception], Awaitable[ConnexionResponse]]
 
 
@@ -55,8 +58,10 @@ def error_handler(document: Document) -> Handler:
         if error.provider is None:
             asked = request.query_params.get("provider")
             error.provider = asked if asked in PROVIDERS else None
-        routing = request.scope["extensions"].get("connexion_routing", {})
-        return _answer(error, document.request_type(routing.get("operation_id")))
+        extensions = request.scope["extensions"]
+        operation_id = extensions.get("connexion_routing", {}).get("operation_id")
+        error.headers |= extensions.get(RATE_HEADERS, {})
+        return _answer(error, document.request_type(operation_id))
 
     return handle
 

@@ -18,6 +18,7 @@ from gateway.keys import KeyRing
 from gateway.lookup import Lookup
 from gateway.periodic import Periodic
 from gateway.quotas import Quotas
+from gateway.rates import Rates
 from gateway.reconciler import Reconciler
 from gateway.registry import Registry
 from gateway.service import ContainerService
@@ -88,6 +89,7 @@ class Gateway:
         self.key_service = KeyService(self._database, self.keys, clock=clock)
         self.audit = Audit(self._database, clock=clock)
         self.tenants = Tenants(self._database, settings.tenant_limits, clock=clock)
+        self.rates = Rates(self._database, self.tenants, clock=clock)
         self._quotas = Quotas(self._database, self.tenants, clock=clock)
         parts = (self._database, self.registry, lookup, self.audit, self._quotas)
         self.containers = ContainerService(*parts, clock=clock)

@@ -11,6 +11,7 @@ from catalog import (
     containers,
     events,
     files,
+    hits,
     idempotency,
     leases,
     stored_files,
@@ -25,6 +26,7 @@ LEASE = "sweeper"
 MAX_LEASE_S = 30  # with the longest interval, a holder that died delays the rest by a minute
 BATCH = 500
 TOMBSTONE_S = 24 * 3600
+RATE_WINDOW_S = 60
 ORPHAN_SCAN_S = 3600
 
 
@@ -144,5 +146,6 @@ class Sweeper:
             files.purge(tx, kept_since=now - TOMBSTONE_S)
             stored_files.purge(tx, kept_since=now - TOMBSTONE_S)
             containers.purge(tx, kept_since=now - max(retention_s, TOMBSTONE_S))
+            hits.purge(tx, kept_since=now - RATE_WINDOW_S)
             idempotency.purge(tx, kept_since=now - KEPT_S)
             events.purge(tx, kept_since=now - self._settings.audit_retention_days * 24 * 3600)

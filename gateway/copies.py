@@ -140,7 +140,10 @@ class Copies:
         provider = self._registry.of(container)
         if _target(container).has(file):
             return provider.copy_file(container, spec, record)
-        transfer = self._transfer(file, "file_id", watch, spec.get("file_path"))
+        file_path = spec.get("file_path")
+        if file_path is None and container.backend == "hosted":
+            file_path = _path(file, "file_id")
+        transfer = self._transfer(file, "file_id", watch, file_path)
         return provider.create_file(container, transfer, record)
 
     def _find(self, caller: Caller, file_id: str, param: str) -> StoredFile:
@@ -150,10 +153,9 @@ class Copies:
         return file
 
     def _source(self, container: Container, file: StoredFile, watch: Watcher) -> Source:
-        path = container_path(file.filename, None)
         here = _target(container).has(file)
         chunks = None if here else self._transfer(file, "file_ids", watch).chunks
-        return Source(file, path, "file_ids", chunks)
+        return Source(file, _path(file, "file_ids"), "file_ids", chunks)
 
     def _transfer(
         self, file: StoredFile, param: str, watch: Watcher, file_path: str | None = None
@@ -172,6 +174,18 @@ class Copies:
                 raise UpstreamFailed("The file has not the size that it should have.")
 
         return Transfer(file.filename, file_path, chunks)
+
+
+def _path(file: StoredFile, param: str) -> str:
+    """Return where a file goes in a hosted container.
+
+    Raises InvalidRequest for a name that a provider takes and a path cannot have.
+    """
+    try:
+        return container_path(file.filename, None)
+    except InvalidRequest as exc:
+        message = f"Invalid '{param}': the name of file '{file.id}' cannot be a path."
+        raise InvalidRequest(message, param=param) from exc
 
 
 def _target(container: Container) -> Target:

@@ -129,6 +129,16 @@ def test_a_name_is_the_same_in_both_spellings(native_client: TestClient) -> None
     assert (refused["status_code"], refused["error"]["code"]) == (400, "duplicate_filename")
 
 
+def test_a_name_that_is_no_path_is_refused_by_the_field(native_client: TestClient) -> None:
+    there = at(native_client, "main", filename="../a.txt")
+    url = f"{BOXES}/{create(native_client)['id']}/files"
+    at_once = post(native_client, "ollama", there, **COPY)["error"]
+    later = native_client.post(url, json={"file_id": there}, headers=COPY).json()["error"]
+
+    assert (at_once["param"], later["param"]) == ("file_ids", "file_id")
+    assert all(there in error["message"] for error in (at_once, later))
+
+
 def test_a_native_container_takes_a_hosted_file_when_told_to(
     native_client: TestClient, strict: Strict
 ) -> None:

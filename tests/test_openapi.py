@@ -26,7 +26,7 @@ RETRY_AFTER = {"409", "429", "502", "503", "504"}
 Json = dict[str, Any]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def document() -> Json:
     loaded: Json = yaml.load(TEXT, Loader=yaml.CSafeLoader)
     return loaded

@@ -76,7 +76,7 @@ def test_a_broken_promise_is_found(
 ) -> None:
     document = tmp_path / "openapi.yaml"
     document.write_text((ROOT / "openapi.yaml").read_text().replace(promise, other))
-    few = ["--include-path", path, "--include-method", "GET", "--phases", "coverage"]
+    few = ["--include-name", f"GET {path}", "--phases", "coverage"]
     run = run_schemathesis(server.url, tmp_path, *authorized(server), *few, document=document)
 
     assert run.status == 1

@@ -85,7 +85,7 @@ def docs(name: str) -> None:
 
 def _measure(parts: list[str], options: Options) -> Json:
     figures, failures, took = Figures(), {}, {}
-    load_before = machine.load()
+    facts = machine.facts()
     ENVIRONMENTS.mkdir(exist_ok=True)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that servers are ended
     with tempfile.TemporaryDirectory(prefix="run-", dir=ENVIRONMENTS) as directory:
@@ -99,7 +99,8 @@ def _measure(parts: list[str], options: Options) -> Json:
                 say(f"{part}: {exc}")
             took[part] = round(time.monotonic() - began, 1)
     return {
-        "machine": {**machine.facts(ENVIRONMENTS), "load before": load_before},
+        "machine": facts,
+        "versions": machine.versions(ENVIRONMENTS),
         "options": vars(options),
         "seconds": took,
         "failures": failures,

@@ -16,11 +16,6 @@ class Figures:
     def __init__(self, figures: Json | None = None) -> None:
         self.figures: Json = figures if figures is not None else {}
 
-    def add(self, group: str, subject: str, **measures: float) -> None:
-        """Add one run of each measure. A measure's `_` stands for a space."""
-        for measure, value in measures.items():
-            self.append(group, subject, measure.replace("_", " "), value)
-
     def append(self, group: str, subject: str, measure: str, value: float) -> None:
         """Add one run."""
         runs = self.figures.setdefault(group, {}).setdefault(subject, {})

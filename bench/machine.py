@@ -13,8 +13,8 @@ from bench.servers import ROOT
 _PACKAGES = ("connexion", "flask", "gunicorn", "sqlalchemy", "urllib3", "uvicorn", "uvloop")
 
 
-def facts(environments: Path) -> Json:
-    """Return the machine, the revision and the versions, without a name or a path."""
+def facts() -> Json:
+    """Return what is to be known before a run, without a name or a path."""
     return {
         "revision": _revision(),
         "cores": os.cpu_count(),
@@ -22,18 +22,18 @@ def facts(environments: Path) -> Json:
         "memory GB": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1024**3),
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
-        "versions": {
-            **{package: version(package) for package in _PACKAGES},
-            "litellm": litellm.version(environments),
-            "wrk": _second_word("wrk", "-v"),
-            "curl": _second_word("curl", "--version"),
-        },
+        "load before": round(os.getloadavg()[0], 2),
     }
 
 
-def load() -> float:
-    """Return how many processes ran or wanted to, over the last minute."""
-    return round(os.getloadavg()[0], 2)
+def versions(environments: Path) -> Json:
+    """Return the versions of what took part."""
+    return {
+        **{package: version(package) for package in _PACKAGES},
+        "litellm": litellm.version(environments),
+        "wrk": _second_word("wrk", "-v"),
+        "curl": _second_word("curl", "--version"),
+    }
 
 
 def _revision() -> str:

@@ -40,11 +40,15 @@ def figures_tables(results: Json) -> str:
 
 def machine_table(results: Json) -> str:
     """Return on what machine, and with what, the run was made."""
-    facts: Json = {k: v for k, v in results["machine"].items() if k != "versions"}
-    versions = ", ".join(f"{k} {v}" for k, v in results["machine"]["versions"].items() if v)
+    versions = ", ".join(f"{k} {v}" for k, v in results["versions"].items() if v)
     took = ", ".join(f"{part} {seconds:.0f} s" for part, seconds in results["seconds"].items())
     options = ", ".join(f"{k} {v:,}" for k, v in results["options"].items())
-    rows = [*facts.items(), ("versions", versions), ("options", options), ("took", took)]
+    rows = [
+        *results["machine"].items(),
+        ("versions", versions),
+        ("options", options),
+        ("took", took),
+    ]
     return _table(["", ""], [[str(key), str(value)] for key, value in rows])
 
 

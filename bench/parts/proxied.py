@@ -38,10 +38,7 @@ def slow(run: Run) -> None:
         for _ in run.rounds(SLOW):
             direct = post_all_at_once(upstream, call.paths[0], call.body, IN_FLIGHT)
             through = post_all_at_once(server, call.paths[0], call.body, IN_FLIGHT)
-            run.figures.add(SLOW, f"{IN_FLIGHT} creates, direct", all_done_s=direct)
-            run.figures.add(
-                SLOW,
-                f"{IN_FLIGHT} creates, Berth",
-                all_done_s=through,
-                more_than_direct_s=through - direct,
-            )
+            creates = f"{IN_FLIGHT} creates"
+            run.figures.append(SLOW, f"{creates}, direct", "all done s", direct)
+            run.figures.append(SLOW, f"{creates}, Berth", "all done s", through)
+            run.figures.append(SLOW, f"{creates}, Berth", "more than direct s", through - direct)

@@ -4,9 +4,10 @@ import time
 
 from bench import processes, servers
 from bench.places import Place
+from bench.rows import PROVIDER
 from bench.run import Run
 
-GROUP = "start"
+GROUP, SUBJECT = "start", "Berth, one worker"
 
 
 def starting(run: Run) -> None:
@@ -15,9 +16,13 @@ def starting(run: Run) -> None:
         server = servers.berth(run.new_directory("start"))
         began = time.monotonic()
         with server:
-            run.figures.add(GROUP, "Berth, one worker", first_answer_s=time.monotonic() - began)
-            Place.create(server, "ollama")
+            started_s = time.monotonic() - began
+            Place.create(server, PROVIDER)
             (worker,) = processes.workers(server.pid)
-            run.figures.append(GROUP, "Berth, one worker", "RSS MB", processes.memory_mb(worker))
-            shared = processes.proportional_mb(worker)
-            run.figures.append(GROUP, "Berth, one worker", "PSS MB", shared)
+            measures = {
+                "first answer s": started_s,
+                "RSS MB": processes.memory_mb(worker),
+                "PSS MB": processes.proportional_mb(worker),
+            }
+            for measure, value in measures.items():
+                run.figures.append(GROUP, SUBJECT, measure, value)

@@ -6,7 +6,7 @@ from multiprocessing import get_context
 from gunicorn.arbiter import Arbiter
 
 from catalog.database import CatalogError
-from gateway.serving import Exposed, announce, gunicorn_settings, prepare
+from gateway.serving import Exposed, PortTaken, announce, gunicorn_settings, prepare
 from gateway.settings import SettingsError, load
 
 try:
@@ -25,7 +25,7 @@ def on_starting(server: Arbiter) -> None:
     try:
         with ProcessPoolExecutor(1, mp_context=get_context("fork")) as apart:
             apart.submit(prepare, _settings).result()
-    except (CatalogError, Exposed) as exc:
+    except (CatalogError, Exposed, PortTaken) as exc:
         raise SystemExit(f"Berth cannot start: {exc}") from None
 
 

@@ -17,6 +17,7 @@ from catalog.stored_files import StoredFile
 from gateway.audit import Audit
 from gateway.errors import meaning
 from gateway.logs import request_id
+from gateway.metrics import served
 from providers.base import Json
 from providers.errors import ProviderNotAllowed
 from providers.exchange import Exchange, exchange
@@ -112,6 +113,8 @@ class Call:
         self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
     ) -> None:
         exchange.reset(self._token)
+        if (request := served.get()) is not None:
+            request.provider = self.provider
         error = meaning(exc) if isinstance(exc, Exception) else None
         if error is not None:
             error.provider = self.provider

@@ -54,6 +54,8 @@ def create_app(
             yield {
                 "keys": gateway.keys,
                 "rates": gateway.rates,
+                "metrics": gateway.metrics,
+                "exposed": settings.exposed,
                 "head_timeout_s": settings.head_timeout_s,
                 "idle_timeout_s": settings.idle_timeout_s,
             }
@@ -79,7 +81,8 @@ def create_app(
 
 def _middlewares(settings: Settings, document: Document) -> list[Any]:
     """Return connexion's middlewares between ours."""
-    middlewares: list[Any] = [partial(Edge, idle_timeout_s=settings.idle_timeout_s)]
+    edge = partial(Edge, document=document, idle_timeout_s=settings.idle_timeout_s)
+    middlewares: list[Any] = [edge]
     if settings.cors_origins:
         middlewares.append(partial(CORSMiddleware, **cors(settings.cors_origins)))
     ours = {SwaggerUIMiddleware: Page, RequestValidationMiddleware: PreparedValidation}

@@ -12,6 +12,7 @@ from providers.errors import BerthError, InvalidRequest
 
 PUBLIC = {"/health", "/ready"}
 FOR_ADMINS = "/v1/admin/"
+METRICS = "/metrics"
 ONLY_ADMINS = (
     "Only an admin's key may do this. `berth keys create --tenant NAME --role admin` makes one."
 )
@@ -70,10 +71,18 @@ class Authentication:
             principal = _principal(ring, secret, headers.get("x-berth-tenant"))
             if principal.role == "reader" and scope["method"] not in READING:
                 raise Forbidden("This key may only read.", code="read_only_key")
-            if principal.role != "admin" and scope["path"].startswith(FOR_ADMINS):
+            if principal.role != "admin" and _is_for_admins(scope, ring):
                 raise Forbidden(ONLY_ADMINS, code="not_an_admin")
             scope = {**scope, SCOPE: principal}
         await self._app(scope, receive, send)
+
+
+def _is_for_admins(scope: Scope, ring: KeyRing) -> bool:
+    """Tell whether an operation is for admins; metrics are for all while all are on loopback."""
+    path: str = scope["path"]
+    if path == METRICS:
+        return ring.in_use or scope["state"]["exposed"]
+    return path.startswith(FOR_ADMINS)
 
 
 def _principal(ring: KeyRing, secret: str, tenant: str | None) -> Principal:

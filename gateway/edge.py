@@ -10,7 +10,9 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from gateway.document import Document
 from gateway.logs import request_id
+from gateway.metrics import NOTHING, Metrics, Served, served
 from gateway.security import secure
 from providers.errors import ClientStalled
 
@@ -25,8 +27,9 @@ _ALIAS = re.compile(r"\A/openai/(?=(?:containers|files)(?:/|\Z))")
 class Edge:
     """The outermost ASGI middleware."""
 
-    def __init__(self, app: ASGIApp, *, idle_timeout_s: float) -> None:
+    def __init__(self, app: ASGIApp, *, document: Document, idle_timeout_s: float) -> None:
         self._app = app
+        self._document = document
         self._idle_timeout_s = idle_timeout_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -37,6 +40,8 @@ class Edge:
         started = time.perf_counter()
         request = _request_id(scope)
         token = request_id.set(request)
+        told = Served()
+        served.set(told)
         status = 0
 
         async def send_with_id(message: Message) -> None:
@@ -45,6 +50,8 @@ class Edge:
                 status = message["status"]
                 MutableHeaders(scope=message)["x-request-id"] = request
                 secure(message["headers"], scope)
+            else:
+                told.sent += len(message.get("body", b""))
             await send(message)
 
         scope = {
@@ -54,12 +61,12 @@ class Edge:
             "extensions": {},
         }
         try:
-            await self._app(scope, self._impatient(receive), send_with_id)
+            await self._app(scope, self._impatient(receive, told), send_with_id)
         finally:
-            self._log(scope, status, started)
+            self._observe(scope, status, told, time.perf_counter() - started)
             request_id.reset(token)
 
-    def _impatient(self, receive: Receive) -> Receive:
+    def _impatient(self, receive: Receive, told: Served) -> Receive:
         """Raise ClientStalled when of the body nothing arrives for the idle timeout, or too little.
 
         The rate is taken over time spent waiting for the client, an idle timeout of it at a time.
@@ -79,6 +86,7 @@ class Edge:
             ended = not message.get("more_body", False)
             waited_s += time.perf_counter() - began
             received += len(message.get("body", b""))
+            told.received += len(message.get("body", b""))
             if waited_s >= self._idle_timeout_s and not ended:
                 if received < waited_s * MIN_BYTES_PER_S:
                     raise self._stalled(f"Less than {MIN_BYTES_PER_S} bytes a second")
@@ -93,12 +101,17 @@ class Edge:
             headers={"Connection": "close"},
         )
 
-    def _log(self, scope: Scope, status: int, started: float) -> None:
+    def _observe(self, scope: Scope, status: int, told: Served, seconds: float) -> None:
+        """Count and log the request."""
+        routing = scope["extensions"].get("connexion_routing", {})
+        operation = self._document.request_type(routing.get("operation_id")) or NOTHING
+        metrics: Metrics = scope["state"]["metrics"]
+        metrics.observe(operation, status, told, seconds)
         logger.info(
             "%s %s",
             scope["method"],
             scope["path"],
-            extra={"status": status, "ms": round((time.perf_counter() - started) * 1000, 1)},
+            extra={"status": status, "ms": round(seconds * 1000, 1)},
         )
 
 

@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 
 from catalog.pages import UnknownCursor
 from gateway.document import Document
+from gateway.metrics import NOTHING, served
 from providers import PROVIDERS
 from providers.errors import (
     BerthError,
@@ -21,6 +22,7 @@ from providers.errors import (
     Unavailable,
     UnsupportedMediaType,
 )
+from providers.upstream_errors import UpstreamError
 
 logger = logging.getLogger("berth.errors")
 
@@ -55,6 +57,8 @@ def error_handler(document: Document) -> Handler:
             error = meaning(exc)
         if isinstance(error, InternalError):
             logger.error("%s %s failed", request.method, request.url.path, exc_info=exc)
+        if (told := served.get()) is not None and not isinstance(error, UpstreamError):
+            told.code = error.code or NOTHING
         if error.provider is None:
             asked = request.query_params.get("provider")
             error.provider = asked if asked in PROVIDERS else None

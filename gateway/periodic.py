@@ -3,8 +3,19 @@
 import logging
 import threading
 from collections.abc import Callable
+from typing import Protocol
 
 logger = logging.getLogger("berth.periodic")
+
+
+class Background(Protocol):
+    """What a process does beside serving requests."""
+
+    def start(self) -> None:
+        """Begin."""
+
+    def stop(self) -> None:
+        """Wait for its end."""
 
 
 class Periodic:

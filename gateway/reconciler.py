@@ -46,24 +46,35 @@ class Findings:
         """Say it in one line."""
         if self.error is not None:
             return self.error
-        counts = {
-            "adopted": self.adopted,
-            "ended": self.ended,
-            "deleted": self.deleted,
-            "unowned": self.unowned,
+        return ", ".join(f"{n} {what}" for what, n in self.counts.items() if what != "failed")
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Tell how many containers met which end, and whether the deployment could be asked."""
+        return {
+            "adopted": len(self.adopted),
+            "ended": len(self.ended),
+            "deleted": len(self.deleted),
+            "unowned": len(self.unowned),
+            "failed": int(self.error is not None),
         }
-        return ", ".join(f"{len(ids)} {what}" for what, ids in counts.items())
 
 
 class Reconciler:
     """One a process; a lease for each deployment lets one of them work at a time."""
 
     def __init__(
-        self, database: Database, registry: Registry, *, clock: Callable[[], float]
+        self,
+        database: Database,
+        registry: Registry,
+        *,
+        clock: Callable[[], float],
+        observe: Callable[..., None],
     ) -> None:
         self._database = database
         self._registry = registry
         self._clock = clock
+        self._observe = observe
         self._holder = secrets.token_hex(8)
 
     def reconcile(self) -> list[Findings]:
@@ -77,6 +88,8 @@ class Reconciler:
         for findings in found:
             if findings.changed:
                 logger.info("Reconciled with what a deployment has", extra=asdict(findings))
+            for result, count in findings.counts.items():
+                self._observe(findings.provider, findings.deployment, result, by=count)
         return found
 
     def _reconcile(self, name: str, provider: OpenAI, deployment: Deployment) -> Findings:

@@ -1,6 +1,7 @@
 """Builds what serves each provider's containers, and finds it again."""
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 
 from blobs.directory import BlobDirectory
 from catalog.containers import Container
@@ -17,8 +18,11 @@ from providers.hosted.files import HostedFiles
 from providers.hosted.provider import Hosted
 from providers.openai import OpenAI
 from providers.openai_files import OpenAIFiles
-from providers.upstream import Limits, Upstream
+from providers.upstream import Limits, Upstream, unobserved
 from providers.upstream_errors import UpstreamUnavailable
+
+Observe = Callable[[str, str, str], None]
+"""Counts a call: its provider, deployment and outcome."""
 
 ADAPTERS: dict[str, type[OpenAI]] = {"openai": OpenAI, "azure": Azure}
 
@@ -34,12 +38,13 @@ class Registry:
         *,
         threads: int,
         clock: Callable[[], float],
+        observe: Observe = unobserved,
     ) -> None:
         self.configs = configs
         self.hosted = Hosted(database, blobs, clock=clock)
         self.hosted_files = HostedFiles(database, blobs, clock=clock)
         accounts = {
-            name: _accounts(name, config, threads)
+            name: _accounts(name, config, threads, observe)
             for name, config in configs.items()
             if name in NATIVE and config.deployments
         }
@@ -99,16 +104,22 @@ class Registry:
             provider.close()
 
 
-def _accounts(name: str, config: ProviderConfig, threads: int) -> dict[str, Account]:
+def _accounts(
+    name: str, config: ProviderConfig, threads: int, observe: Observe
+) -> dict[str, Account]:
     return {
-        deployment.name: Account(_upstream(name, config, deployment, threads), deployment.weight)
+        deployment.name: Account(
+            _upstream(name, config, deployment, threads, observe), deployment.weight
+        )
         for deployment in config.deployments
     }
 
 
-def _upstream(name: str, config: ProviderConfig, deployment: Deployment, threads: int) -> Upstream:
+def _upstream(
+    name: str, config: ProviderConfig, deployment: Deployment, threads: int, observe: Observe
+) -> Upstream:
     network = config.network
-    return Upstream(
+    upstream = Upstream(
         base_url(name, deployment),
         _headers(name, deployment),
         limits=Limits(
@@ -121,6 +132,8 @@ def _upstream(name: str, config: ProviderConfig, deployment: Deployment, threads
         proxy=network.proxy.get_secret_value() if network.proxy else None,
         ca_bundle=str(network.ca_bundle) if network.ca_bundle else None,
     )
+    upstream.observe = partial(observe, name, deployment.name)
+    return upstream
 
 
 def _headers(name: str, deployment: Deployment) -> dict[str, str]:

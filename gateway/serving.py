@@ -1,6 +1,7 @@
 """How gunicorn serves the application."""
 
 import logging
+import socket
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -10,8 +11,9 @@ from catalog import keys
 from gateway import VERSION
 from gateway.config import ProviderConfig
 from gateway.logs import log_settings
+from gateway.metrics import METRICS_ADDRESS, forget
 from gateway.settings import Settings
-from gateway.state import open_database
+from gateway.state import metrics_directory, open_database
 
 logger = logging.getLogger("berth")
 
@@ -53,19 +55,39 @@ class Exposed(Exception):
     """Whoever reaches the address could use every container."""
 
 
+class PortTaken(Exception):
+    """Something else listens on the port for metrics."""
+
+
 def prepare(settings: Settings) -> None:
-    """Bring the catalog up to date, before any worker opens it. Raises CatalogError and Exposed."""
+    """Bring the catalog up to date, before any worker opens it.
+
+    Raises CatalogError, Exposed and PortTaken.
+    """
     database = open_database(settings)
     database.migrate()
     with database.read() as tx:
         open_to_all = not keys.exist(tx)
     database.close()
+    forget(metrics_directory(settings))
+    if settings.metrics_port is not None:
+        _check_free(settings.metrics_port)
     if settings.exposed and open_to_all and not settings.allow_anonymous:
         raise Exposed(
             f"anyone who reaches {settings.host} could use every container, because no key was "
             f"made yet. Make one with `berth keys create --tenant NAME`, listen on 127.0.0.1, or "
             f"accept it with BERTH_ALLOW_ANONYMOUS=true."
         )
+
+
+def _check_free(port: int) -> None:
+    """Raise PortTaken when something else has the port for metrics."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((METRICS_ADDRESS, port))
+        except OSError as exc:
+            raise PortTaken(f"BERTH_METRICS_PORT: port {port} is taken.") from exc
 
 
 def announce(settings: Settings, configs: Mapping[str, ProviderConfig], address: str) -> None:

@@ -36,6 +36,7 @@ class Settings(BaseSettings):
     host: Annotated[str, Field(validation_alias="HOST", min_length=1)] = "127.0.0.1"
     port: Annotated[int, Field(validation_alias="PORT", ge=0, le=65535)] = 8080
     workers: Annotated[int, Field(validation_alias="WEB_CONCURRENCY", ge=1, le=256)] = 1
+    metrics_port: Annotated[int, Field(ge=1, le=65535)] | None = None
     threads: Annotated[int, Field(ge=1, le=1024)] = 64
     allow_raw: bool = True
     config: Path | None = None

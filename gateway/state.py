@@ -2,11 +2,14 @@
 
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
 from typing import IO
 
 import sqlalchemy as sa
 
 from blobs.directory import BlobDirectory
+from catalog import totals
 from catalog.database import Database
 from gateway.answers import Caller
 from gateway.audit import FLUSH_S, Audit
@@ -16,7 +19,8 @@ from gateway.file_service import FileService
 from gateway.key_service import KeyService
 from gateway.keys import KeyRing
 from gateway.lookup import Lookup
-from gateway.periodic import Periodic
+from gateway.metrics import SHARE_S, Metrics
+from gateway.periodic import Background, Periodic
 from gateway.quotas import Quotas
 from gateway.rates import Rates
 from gateway.reconciler import Reconciler
@@ -61,6 +65,11 @@ MEMORY_LIMITS = ["1g", "4g", "16g", "64g"]
 MAX_METADATA_KEYS = 16
 
 
+def metrics_directory(settings: Settings) -> Path:
+    """Return where processes share what they count."""
+    return settings.data_dir / "metrics"
+
+
 def open_database(settings: Settings) -> Database:
     """Return the catalog's database. `migrate` it before its first use."""
     return Database(settings.data_dir / "catalog.db", connections=2 * settings.threads + 4)
@@ -80,8 +89,15 @@ class Gateway:
         self._database = open_database(settings)
         self._database.migrate()
         self._blobs = BlobDirectory(settings.data_dir / "blobs")
+        self._clock = clock
+        self.metrics = Metrics(metrics_directory(settings))
         self.registry = Registry(
-            configs, self._database, self._blobs, threads=settings.threads, clock=clock
+            configs,
+            self._database,
+            self._blobs,
+            threads=settings.threads,
+            clock=clock,
+            observe=partial(self.metrics.count, "berth_upstream_calls"),
         )
         retention_s = settings.expired_retention_hours * 3600
         lookup = Lookup(self._database, retention_s=retention_s, clock=clock)
@@ -95,16 +111,30 @@ class Gateway:
         self.containers = ContainerService(*parts, clock=clock)
         self.files = FileService(*parts, clock=clock)
         self.stored_files = StoredFileService(*parts, clock=clock)
-        self.reconciler = Reconciler(self._database, self.registry, clock=clock)
-        self.sweeper = Sweeper(self._database, self._blobs, settings, clock=clock)
-        self._periodic = [
+        self.reconciler = Reconciler(
+            self._database,
+            self.registry,
+            clock=clock,
+            observe=partial(self.metrics.count, "berth_reconciled"),
+        )
+        self.sweeper = Sweeper(
+            self._database,
+            self._blobs,
+            settings,
+            clock=clock,
+            observe=partial(self.metrics.count, "berth_swept"),
+        )
+        self._periodic: list[Background] = [
             Periodic("sweeper", settings.sweep_interval_s, self.sweeper.sweep),
             Periodic("audit", FLUSH_S, self.audit.flush),
             Periodic("tenants", REFRESH_S, self.tenants.refresh),
+            Periodic("metrics", SHARE_S, self.metrics.flush),
         ]
         if self.registry.native:
             work = self.reconciler.reconcile
             self._periodic.append(Periodic("reconciler", RECONCILE_S, work))
+        if settings.metrics_port is not None:
+            self._periodic.append(self._metrics_port(settings.metrics_port))
 
     def start(self) -> None:
         """Begin what the worker does beside serving requests."""
@@ -122,6 +152,7 @@ class Gateway:
     def close(self) -> None:
         """Record what is left to record, and close the catalog."""
         self.audit.flush()
+        self.metrics.flush()
         self._database.close()
 
     def receive_upload(
@@ -147,6 +178,16 @@ class Gateway:
         data = [self._provider_body(name, most) for name in self.registry if caller.may_use(name)]
         return {"object": "list", "data": data}
 
+    def metrics_text(self) -> bytes:
+        """Return what all processes counted, and how much there is now, as Prometheus reads it."""
+        from gateway.exposition import text  # noqa: PLC0415 - most processes are never asked
+
+        with self._database.read() as tx:
+            containers = totals.count_containers(tx, self._clock())
+            stored_bytes = totals.sum_bytes(tx)
+        measured = {"berth_containers": containers, "berth_stored_bytes": stored_bytes}
+        return text(self.metrics.total(), measured)
+
     def check_readiness(self) -> Json:
         """Say that the catalog and the blobs work. Raises Unavailable when they do not."""
         try:
@@ -156,6 +197,11 @@ class Gateway:
         except (OSError, sa.exc.SQLAlchemyError) as exc:
             raise Unavailable("The data directory cannot be read and written.") from exc
         return {"status": "ready", "catalog": "ok", "blobs": "ok"}
+
+    def _metrics_port(self, port: int) -> Background:
+        from gateway.metrics_port import MetricsPort  # noqa: PLC0415 - most have none
+
+        return MetricsPort(port, self.metrics_text)
 
     def _max_file_bytes(self, caller: Caller) -> int:
         return self._quotas.max_file_bytes(caller, self.settings.max_file_bytes)

@@ -40,11 +40,13 @@ class Sweeper:
         settings: Settings,
         *,
         clock: Callable[[], float],
+        observe: Callable[..., None],
     ) -> None:
         self._database = database
         self._blobs = blobs
         self._settings = settings
         self._clock = clock
+        self._observe = observe
         self._holder = secrets.token_hex(8)
         self._scan_at = 0.0
         self._stopped = False
@@ -70,6 +72,8 @@ class Sweeper:
             self._purge()
         if any(counts.values()):
             logger.info("Swept what was over", extra=counts)
+        for what, count in counts.items():
+            self._observe(what, by=count)
         return True
 
     def _hold(self) -> bool:

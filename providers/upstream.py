@@ -7,7 +7,7 @@ and DELETE). All trying and waiting ends with the total time.
 import random
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,8 +50,12 @@ class _CircuitOpen(UpstreamUnavailable):
     """The request was not sent."""
 
 
+def unobserved(*_labels: str) -> None:
+    """Count nothing."""
+
+
 class Upstream:
-    """One deployment's API."""
+    """One deployment's API. `observe` is told the outcome of each call."""
 
     def __init__(
         self,
@@ -76,6 +80,7 @@ class Upstream:
             self._session.verify = ca_bundle
         self._closing = threading.Event()
         self.circuit = Circuit()
+        self.observe: Callable[[str], None] = unobserved
 
     def send(self, method: str, path: str, **request: Any) -> Reply:
         """Send a request and return the provider's answer when it is not an error.
@@ -87,8 +92,9 @@ class Upstream:
         attempt = 0
         while True:
             try:
-                return self._try(method, path, deadline, request)
+                reply = self._try(method, path, deadline, request)
             except UpstreamError as error:
+                self.observe(type(error).code or "refused")
                 error.retried = attempt > 0
                 wait_s = _wait_s(error, attempt)
                 once_more = (
@@ -100,6 +106,9 @@ class Upstream:
                 if not once_more or self._closed_within(wait_s):
                     raise
                 attempt += 1
+            else:
+                self.observe("ok")
+                return reply
 
     def close(self) -> None:
         """Close all connections and stop waiting."""

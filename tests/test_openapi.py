@@ -54,7 +54,7 @@ def test_every_operation_says_its_request_type(document: Json) -> None:
     types = {operation.get("x-request-type") for _, _, operation in operations(document)}
     documented = set(document["components"]["schemas"]["RequestType"]["enum"])
 
-    assert types == documented | {"provider_list", "health", "ready"}
+    assert types == documented | {"provider_list", "metrics", "health", "ready"}
 
 
 def test_operations_hold_only_references_and_prose(document: Json) -> None:

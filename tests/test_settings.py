@@ -34,6 +34,9 @@ SETTINGS = {
     ),
     "port": Setting("PORT", 8080, {"0": 0, "65535": 65535}, ("-1", "65536", "http", "", "1.5")),
     "workers": Setting("WEB_CONCURRENCY", 1, {"1": 1, "256": 256}, ("0", "257", "two", "")),
+    "metrics_port": Setting(
+        "BERTH_METRICS_PORT", None, {"1": 1, "65535": 65535}, ("0", "65536", "http", "")
+    ),
     "threads": Setting("BERTH_THREADS", 64, {"1": 1, "1024": 1024}, ("0", "1025", "1e2", "")),
     "allow_anonymous": Setting(
         "BERTH_ALLOW_ANONYMOUS", OFF, {"true": True, "0": False}, ("maybe", "2", "")

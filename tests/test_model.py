@@ -279,6 +279,16 @@ class Machine(RuleBasedStateMachine):
             id_: file.body for id_, file in kept.items()
         }
 
+    @invariant()
+    def the_use_is_the_models(self) -> None:
+        """What is counted, and what has expired taken off it, is what a plain sum finds."""
+        counted = [(one.containers, one.bytes) for one in gateway_of(self.client).tenants.all()]
+        files = [*self.model.running_files(), *self.model.kept_uploads().values()]
+        running = [id_ for id_ in self.model.containers if self.model.state(id_) == "running"]
+
+        assert counted in ([(len(running), sum(len(f.content) for f in files))], [])
+        assert counted or not (running or files)
+
     def walk(self, path: str, pages: list[list[Json]], **query: Any) -> None:
         """Follow the pages of a list from the first to the last."""
         for number, page in enumerate(pages, 1):

@@ -181,6 +181,15 @@ def test_expired_bytes_are_free_at_once(client: TestClient, clock: Clock, *, swe
     assert [party.store(size).status_code for size in (51, 50)] == [413, 200]
 
 
+def test_an_upload_that_failed_took_nothing(client: TestClient) -> None:
+    party = Party(client, max_bytes=50)
+    container_id = party.container()
+    failed = [party.upload(container_id, size, name) for size, name in ((50, "a/../b"), (60, "c"))]
+
+    assert [answer.status_code for answer in failed] == [400, 413]
+    assert party.upload(container_id, 50).status_code == 200
+
+
 def test_a_copy_counts_as_a_file_of_its_size(client: TestClient) -> None:
     party = Party(client, max_bytes=100)
     file_id = party.store(40).json()["id"]

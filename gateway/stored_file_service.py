@@ -44,7 +44,7 @@ class StoredFileService(Operations):
                 _serve(call, form)
                 return replayed(call, claim, wanted())
             form.look_ahead()
-            store = self._store_for(form)
+            store = self._store_for(call, form)
             form.watch(self._renewing(claim))
             if store.backend == "hosted":
                 form.watch(self._quotas.bounding(caller, sent=form.bytes))
@@ -96,10 +96,11 @@ class StoredFileService(Operations):
             body: Json = {"id": file.id, "object": "file", "deleted": True}
             return self._answer(call, caller, body, file.backend, file.deployment)
 
-    def _store_for(self, form: FileForm) -> FileStore:
-        """Return what takes the file; hosted until its form names who keeps it."""
-        provider = form.provider
-        return self._registry.files_for_new(provider) if provider else self._registry.hosted_files
+    def _store_for(self, call: Call, form: FileForm) -> FileStore:
+        """Return what takes the file; hosted as long as its form names no provider."""
+        if form.provider is None:
+            return self._registry.hosted_files
+        return self._registry.files_for_new(_serve(call, form))
 
     def _place(self, call: Call, caller: Caller, form: FileForm, store: FileStore) -> Place:
         """Return where the file goes, by what its form says up to now.
@@ -107,7 +108,7 @@ class StoredFileService(Operations):
         Raises InvalidRequest when it says too late that another than `store` had to take it.
         """
         provider = _serve(call, form)
-        if self._store_for(form) is not store:
+        if self._store_for(call, form) is not store:
             raise InvalidRequest(
                 "Invalid 'provider': with a large file, send it before the file.", param="provider"
             )

@@ -47,7 +47,7 @@ crashtest: .venv/dev  ## Kill the server under load and look for losses (CYCLES=
 
 bench: .venv/run .bench/plot  ## Measure Berth and others (BENCH=hosted,big NAME=2026-01-31 ARGS=)
 	@$(BIN)/python -m bench run --parts $(BENCH) --name $(NAME) $(ARGS); failed=$$?; \
-	.bench/plot/bin/python -m bench.plot $(NAME) && exit $$failed
+	test ! -e bench/results/$(NAME).json || .bench/plot/bin/python -m bench.plot $(NAME); exit $$failed
 
 bench-docs: .venv/run .bench/plot  ## Put the measurements NAME into the pages that show them
 	$(BIN)/python -m bench docs $(NAME)

@@ -73,14 +73,14 @@ def run(parts: str, name: str | None, **options: int) -> None:
 @click.argument("name")
 def show(name: str) -> None:
     """Print the tables of a run again."""
-    _show(page.RESULTS / f"{name}.json")
+    _show(_results(name))
 
 
 @main.command()
 @click.argument("name")
 def docs(name: str) -> None:
     """Put the tables of a run into docs/performance.md and README.md."""
-    page.rewrite(name)
+    page.rewrite(_results(name).stem)
 
 
 def _measure(parts: list[str], options: Options) -> Json:
@@ -106,6 +106,13 @@ def _measure(parts: list[str], options: Options) -> Json:
         "failures": failures,
         "figures": figures.figures,
     }
+
+
+def _results(name: str) -> Path:
+    path = page.RESULTS / f"{name}.json"
+    if not path.exists():
+        raise click.BadParameter(f"There is no {path.relative_to(ROOT)}.")
+    return path
 
 
 def _show(path: Path) -> None:

@@ -41,6 +41,11 @@ def median(runs: Sequence[float]) -> float:
     return statistics.median(runs)
 
 
+def loaded(call: str, connections: int) -> str:
+    """Return the subject of a call under load, as `retrieve, 16 connections`."""
+    return f"{call}, {connections} connection{'s' if connections > 1 else ''}"
+
+
 def text(runs: Sequence[float]) -> str:
     """Return the median and the spread, as `1.23 (1.20–1.31)`."""
     return f"{number(median(runs))} ({number(min(runs))}–{number(max(runs))})"

@@ -1,6 +1,7 @@
 -- What wrk sends, and how it tells what it saw: bench/load.py gives the arguments.
 
-local method, before, after, paths, sent = "GET", "", "", {}, 0
+local method, before, after, paths = "GET", "", "", {}
+local sent, began = 0, os.time() -- together, no two requests of two runs are alike
 
 function init(args)
   method, before, after = args[1], args[2], args[3]
@@ -10,7 +11,7 @@ end
 function request()
   sent = sent + 1
   local body = nil
-  if method == "POST" then body = before .. sent .. after end
+  if method == "POST" then body = before .. began .. "-" .. sent .. after end
   return wrk.format(method, paths[sent % #paths + 1], nil, body)
 end
 

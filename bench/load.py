@@ -14,7 +14,7 @@ import orjson
 from bench.servers import BenchError, Server
 
 UNIQUE = "@unique@"
-"""In a body, stands for a number that is another in each request."""
+"""In a body, stands for what is another in each request, of other runs too."""
 _TIMEOUT_S = 60
 _ENDLESS_S = 3600
 _SCRIPT = Path(__file__).with_name("load.lua")

@@ -8,7 +8,7 @@ import matplotlib as mpl
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
-from bench.figures import Figures, load, median
+from bench.figures import Figures, load, loaded, median
 
 RESULTS = Path(__file__).with_name("results")
 _CONNECTIONS = (1, 16, 64)
@@ -39,7 +39,7 @@ def draw(name: str) -> Path:
 def _throughput(axes: Axes, figures: Figures) -> None:
     for group, calls in _CALLS.items():
         for call in calls:
-            subjects = [(group, f"{call}, {count} connections") for count in _CONNECTIONS]
+            subjects = [(group, loaded(call, count)) for count in _CONNECTIONS]
             runs = [figures.runs(*subject, "requests/s") for subject in subjects]
             if all(runs):
                 _, middles, spread = _spread(runs)
@@ -72,7 +72,7 @@ def _spread(runs: Sequence[Sequence[float]]) -> tuple[list[int], list[float], li
 
 
 def _cpu_subjects() -> list[tuple[str, str]]:
-    own = [(group, f"{call}, 16 connections") for group, calls in _CALLS.items() for call in calls]
+    own = [(group, loaded(call, 16)) for group, calls in _CALLS.items() for call in calls]
     peers = [("against LiteLLM", f"{call}, LiteLLM") for call in _CALLS["proxied"]]
     stock = [("against stock connexion", f"{call}, stock connexion") for call in _CALLS["proxied"]]
     return [*own, *peers, *stock]

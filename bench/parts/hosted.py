@@ -3,6 +3,7 @@
 import requests
 
 from bench import rows, servers
+from bench.figures import loaded
 from bench.load import UNIQUE, Call
 from bench.places import Place, creating, retrieving
 from bench.rows import PROVIDER
@@ -33,7 +34,7 @@ def hosted(run: Run) -> None:
         for _ in run.rounds(GROUP):
             for connections in CONNECTIONS:
                 for name, call in calls.items():
-                    subject = f"{name}, {connections} connections"
+                    subject = loaded(name, connections)
                     run.load(GROUP, subject, server, call, connections=connections)
 
 

@@ -1,6 +1,7 @@
 """Small requests that Berth passes on to a provider."""
 
 from bench import servers
+from bench.figures import loaded
 from bench.parts.hosted import CONNECTIONS
 from bench.places import Place, creating
 from bench.run import Run
@@ -24,7 +25,7 @@ def proxied(run: Run) -> None:
         for _ in run.rounds(GROUP):
             for connections in CONNECTIONS:
                 for name, call in calls.items():
-                    subject = f"{name}, {connections} connections"
+                    subject = loaded(name, connections)
                     run.load(GROUP, subject, server, call, connections=connections)
 
 

@@ -60,7 +60,8 @@ class FileService(Operations):
                 return replayed(call, claim, wanted)
             with self._serving(call, caller, container_id, provider) as (container, _backend):
                 record = self._recording(call, caller, container, claim, lambda: wanted, "file_id")
-                watch = self._keeping_alive(container, claim)
+                alive = self._keeping_alive(container, claim)
+                watch = self._bounding(caller, container, "file_id", alive)
                 file = self._copies.copy(caller, container, spec, record, watch)
                 return self._file_answer(call, caller, container, file), file.sha256
 

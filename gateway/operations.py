@@ -12,7 +12,7 @@ from catalog.database import Database
 from catalog.intents import Intent
 from gateway.answers import Call, Caller
 from gateway.audit import Audit
-from gateway.copies import Copies
+from gateway.copies import Copies, Watcher
 from gateway.file_lookup import FileLookup
 from gateway.idempotency import Claim, IdempotencyKeys
 from gateway.lookup import Lookup
@@ -130,6 +130,16 @@ class Operations:
                     if also is not None:
                         also(tx)
                     claim.renew(tx, now)
+
+        return watch
+
+    def _bounding(self, caller: Caller, container: Container, param: str, also: Watcher) -> Watcher:
+        """Return a watcher for bytes that are copied: it does the other's work, and bounds them."""
+        bound = self._quotas.bounding(caller, container, param=param)
+
+        def watch(chunk: bytes) -> None:
+            also(chunk)
+            bound(chunk)
 
         return watch
 

@@ -69,6 +69,18 @@ class Quotas:
                 if use > limit:
                     raise ContainerLimitReached(owner, limit, use - 1)
 
+    def admit(
+        self, tx: Connection, caller: Caller, container: Container, made: Sequence[File]
+    ) -> None:
+        """Give the caller the container that it has just added, with its files.
+
+        A native one took its place before its provider was asked. Raises ContainerLimitReached and
+        StorageLimitReached.
+        """
+        if container.backend == "hosted":
+            self.check_containers(tx, caller)
+            self.take(tx, caller, container, made, "file_ids")
+
     def take(
         self, tx: Connection, caller: Caller, container: Container, made: Sequence[File], param: str
     ) -> None:
@@ -89,12 +101,17 @@ class Quotas:
             self._check_bytes(tx, caller, "file")
 
     def bounding(
-        self, caller: Caller, container: Container | None = None, *, sent: int = 0
+        self,
+        caller: Caller,
+        container: Container | None = None,
+        *,
+        param: str = "file",
+        sent: int = 0,
     ) -> Callable[[bytes], None]:
         """Return a watcher of a file's bytes that raises as soon as they pass what is free now.
 
-        The file may replace one of the container's, whose size is free too. `sent` bytes of it
-        have passed already.
+        The file, which `param` names, may replace one of the container's, whose size is free too.
+        `sent` bytes of it have passed already.
         """
         free = self._free(caller, container)
         replaced: int | None = None
@@ -106,7 +123,7 @@ class Quotas:
                 if sent > room and replaced is None:
                     replaced = self._largest(container)
                 if sent > room + (replaced or 0):
-                    raise StorageLimitReached(owner, limit, "file")
+                    raise StorageLimitReached(owner, limit, param)
 
         return watch
 

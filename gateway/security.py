@@ -50,5 +50,13 @@ def cors(origins: str) -> dict[str, Any]:
         "allow_origins": [origin.strip() for origin in origins.split(",")],
         "allow_methods": ["GET", "POST", "DELETE"],
         "allow_headers": ["*"],
-        "expose_headers": ["x-request-id", "etag", "repr-digest", "retry-after"],
+        "expose_headers": [
+            "x-request-id",
+            "etag",
+            "repr-digest",
+            "retry-after",
+            "x-ratelimit-limit-requests",
+            "x-ratelimit-remaining-requests",
+            "x-ratelimit-reset-requests",
+        ],
     }

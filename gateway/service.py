@@ -47,13 +47,13 @@ class ContainerService(Operations):
 
                     def record(tx: Connection, made: Sequence[File]) -> None:
                         intents.delete(tx, marker)
-                        if container.backend == "hosted":
-                            self._quotas.check_containers(tx, caller)
-                        self._quotas.take(tx, caller, container, made, "file_ids")
+                        self._quotas.admit(tx, caller, container, made)
                         call.record(tx, container.id)
                         claim.record(tx, wanted, answer)
 
-                    self._copies.fill(container, plan.files, record, self._renewing(claim))
+                    renew = self._renewing(claim)
+                    watch = self._bounding(caller, container, "file_ids", renew)
+                    self._copies.fill(container, plan.files, record, watch)
                 return answer
 
     def list_containers(

@@ -31,10 +31,12 @@ SERVICES = [
     "file_service",
     "idempotency",
     "lookup",
+    "quotas",
     "service",
     "state",
     "stored_file_service",
     "sweeper",
+    "tenants",
 ]
 """The modules of the gateway that a request passes after the handler: they know nothing of HTTP."""
 

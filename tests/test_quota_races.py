@@ -14,6 +14,7 @@ from tests.calls import blobs_in, catalog_of
 from tests.native.configs import KEY, write_config
 from tests.server import Server
 from tests.upstreams.strict import Strict
+from tests.waiting import wait_until
 
 CLIENTS, FIT, SIZE = 50, 10, 20_000
 TIMEOUT_S = 30
@@ -36,9 +37,9 @@ def server(tmp_path_factory: pytest.TempPathFactory, provider: Strict) -> Iterat
         yield server
 
 
-def headers_of(server: Server, *limits: str) -> dict[str, str]:
+def headers_of(server: Server, *limits: str, tenant: str = "racers") -> dict[str, str]:
     """Return the headers of someone with a new key that has limits."""
-    arguments = ["keys", "create", "--tenant", "racers", "--quiet", *limits]
+    arguments = ["keys", "create", "--tenant", tenant, "--quiet", *limits]
     environ = {"BERTH_DATA_DIR": str(server.data_dir)}
     secret = CliRunner().invoke(main, arguments, env=environ).stdout.strip()
     return {"Authorization": f"Bearer {secret}", "Connection": "close"}
@@ -61,6 +62,21 @@ def create(server: Server, headers: dict[str, str], provider: str) -> requests.R
     body = {"provider": provider, "name": "n"}
     url = f"{server.url}/v1/containers"
     return requests.post(url, json=body, headers=headers, timeout=TIMEOUT_S)
+
+
+def test_processes_follow_a_changed_limit(server: Server) -> None:
+    environ = {"BERTH_DATA_DIR": str(server.data_dir)}
+    headers, url = headers_of(server, tenant="late"), f"{server.url}/v1/providers"
+
+    def shown() -> set[int]:
+        answers = [requests.get(url, headers=headers, timeout=TIMEOUT_S) for _ in range(10)]
+        return {answer.json()["data"][0]["limits"]["max_file_bytes"] for answer in answers}
+
+    before = shown()
+    CliRunner().invoke(main, ["tenants", "limit", "late", "--max-file-bytes", "5"], env=environ)
+    wait_until(lambda: shown() == {5}, timeout_s=5)
+
+    assert before == {512 * 1024**2}
 
 
 def test_uploads_cannot_pass_the_bytes_together(server: Server) -> None:

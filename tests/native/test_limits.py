@@ -3,7 +3,8 @@
 import pytest
 from starlette.testclient import TestClient
 
-from tests.calls import gateway_of
+from gateway.settings import Settings
+from tests.calls import blobs_in, gateway_of
 from tests.limits import Party, refused
 from tests.upstreams.strict import Strict
 
@@ -40,6 +41,20 @@ def test_a_container_that_ended_at_its_provider_frees_its_place(
     gateway_of(party.client).reconciler.reconcile()
 
     assert party.create("openai").status_code == 200
+
+
+@pytest.mark.parametrize("param", ["file_id", "file_ids"])
+def test_a_file_that_is_streamed_here_must_fit(
+    party: Party, settings: Settings, param: str
+) -> None:
+    file_id = party.store(90, provider="openai").json()["id"]
+    path, body = "/v1/containers", {"provider": "ollama", "name": "n", "file_ids": [file_id]}
+    if param == "file_id":
+        path, body = f"{path}/{party.container()}/files", {"file_id": file_id}
+
+    answer = party.ask("post", path, {"x-berth-copy-files": "true"}, json=body)
+    assert refused(answer) == (413, "storage_limit_reached", param)
+    assert blobs_in(settings.data_dir) == []
 
 
 def test_bytes_at_a_provider_are_not_counted(party: Party) -> None:

@@ -6,6 +6,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -55,6 +57,20 @@ class Server:
         children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text(encoding="ascii")
         return [int(pid) for pid in children.split()]
 
+    @contextmanager
+    def only(self, worker: int) -> Iterator[None]:
+        """Have one worker answer within the block; the others are stopped for so long."""
+        others = set(self.workers()) - {worker}
+        for pid in others:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            while {_state(pid) for pid in others} - {"T"}:
+                time.sleep(0.001)
+            yield
+        finally:
+            for pid in others:
+                os.kill(pid, signal.SIGCONT)
+
     def kill(self) -> None:
         """Kill the server and its workers, as a power cut would."""
         os.killpg(self._process.pid, signal.SIGKILL)
@@ -100,6 +116,11 @@ class Server:
             return requests.get(f"{self.url}/health", timeout=5).ok
         except requests.RequestException:
             return False
+
+
+def _state(pid: int) -> str:
+    """Return the state of a process: `T` when it is stopped."""
+    return Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(") ")[2][0]
 
 
 def inherited() -> dict[str, str]:

@@ -1,11 +1,8 @@
 """What Prometheus is told: all that processes count, and nothing of whose it is."""
 
-import os
 import re
-import signal
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -143,7 +140,7 @@ def test_one_process_answers_for_all(tmp_path: Path) -> None:
     environ = {"WEB_CONCURRENCY": "2", "BERTH_METRICS_PORT": str(port)}
     with Server(tmp_path / "data", **environ) as server:
         for worker in server.workers():
-            with stopped(set(server.workers()) - {worker}):
+            with server.only(worker):
                 requests.get(f"{server.url}/v1/providers", timeout=10)
 
         wait_until(lambda: counted(f"http://127.0.0.1:{port}/metrics") == 2)
@@ -166,25 +163,6 @@ def counted(url: str) -> float:
     labels = {"operation": "provider_list", "status": "200", "provider": "none"}
     metrics = samples(requests.get(url, timeout=10).text)
     return metrics.get(("berth_requests_total", frozenset(labels.items())), 0)
-
-
-@contextmanager
-def stopped(processes: set[int]) -> Iterator[None]:
-    """Keep processes from running within the block."""
-    for pid in processes:
-        os.kill(pid, signal.SIGSTOP)
-    wait_until(lambda: {state(pid) for pid in processes} == {"T"})
-    try:
-        yield
-    finally:
-        for pid in processes:
-            os.kill(pid, signal.SIGCONT)
-
-
-def state(pid: int) -> str:
-    """Return the state of a process: `T` when it is stopped."""
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(") ")[2]
-    return fields[0]
 
 
 def make_a_key(server: Server) -> None:

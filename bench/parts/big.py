@@ -3,11 +3,13 @@
 import shlex
 import subprocess
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 from bench import servers
 from bench.places import Place
+from bench.processes import MIB
 from bench.rows import PROVIDER
 from bench.run import Run
 from bench.transfers import Transfer, download, peak_above_idle, together, upload
@@ -44,12 +46,18 @@ def big(run: Run) -> None:
 
 def _one(run: Run, name: str, place: Place) -> None:
     path = run.file(run.options.big_mb)
+    up = _measure(run, f"up, {name}", place, partial(upload, place, path))
+    _measure(run, f"down, {name}", place, partial(download, place, up.file_id, up.size))
+
+
+def _measure(run: Run, subject: str, place: Place, transfer: Callable[[], Transfer]) -> Transfer:
+    used_s = place.server.cpu_s()
     with peak_above_idle(place.server) as rise:
-        up = upload(place, path)
-    _add(run, f"up, {name}", up, rise[0])
-    with peak_above_idle(place.server) as rise:
-        down = download(place, up.file_id, up.size)
-    _add(run, f"down, {name}", down, rise[0])
+        done = transfer()
+    _add(run, subject, done, rise[0])
+    per_gb = (place.server.cpu_s() - used_s) * 1024 * MIB / done.size
+    run.figures.append(GROUP, subject, "CPU s/GB", per_gb)
+    return done
 
 
 def _add(run: Run, subject: str, transfer: Transfer, rise_mb: float) -> None:

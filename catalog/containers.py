@@ -134,12 +134,7 @@ def end_native(tx: sa.Connection, container_id: str, now: float) -> None:
 
 def refresh(tx: sa.Connection, container: Container) -> None:
     """Store what the provider says of a container that has not ended."""
-    told = ("last_active_at", "expires_at", "expires_minutes", "memory_limit", "network_policy")
-    tx.execute(
-        sa.update(containers)
-        .where(containers.c.id == container.id, containers.c.ended_at.is_(None))
-        .values({field: getattr(container, field) for field in told})
-    )
+    _refresh.run(tx, {"of": container.id, **container.__dict__})
 
 
 def select_native(tx: sa.Connection, provider: str, deployment: str) -> Sequence[Container]:
@@ -216,3 +211,10 @@ _shown = sa.select(*_columns).where(
 )
 _list = Listing(_shown, _mine, Container)
 _named = Listing(_shown.where(containers.c.name == sa.bindparam("name")), _mine, Container)
+_told = ("last_active_at", "expires_at", "expires_minutes", "memory_limit", "network_policy")
+_refresh = Prepared(
+    sa.update(containers).where(
+        containers.c.id == sa.bindparam("of"), containers.c.ended_at.is_(None)
+    ),
+    _told,
+)

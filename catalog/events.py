@@ -40,7 +40,7 @@ class Event:
 
 def insert(tx: sa.Connection, added: Sequence[Event]) -> None:
     """Add events, in this order."""
-    tx.execute(_insert, [event.__dict__ for event in added])
+    _insert.run_each(tx, [event.__dict__ for event in added])
 
 
 def select_events(
@@ -72,8 +72,9 @@ def purge(tx: sa.Connection, *, kept_since: float) -> None:
     tx.execute(sa.delete(events).where(events.c.created_at < kept_since, ~has_container))
 
 
-_columns = [events.c[field.name] for field in fields(Event)]
-_insert = sa.insert(events)
+_names = [field.name for field in fields(Event)]
+_columns = [events.c[name] for name in _names]
+_insert = Prepared(sa.insert(events), _names)
 _mine = (
     events.c.tenant == sa.bindparam("tenant"),
     events.c.container_id == sa.bindparam("container_id"),

@@ -5,11 +5,12 @@ container. One that stays tells of a create whose answer was lost.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import sqlalchemy as sa
 
+from catalog.prepared import Prepared
 from catalog.tables import intents
 
 
@@ -32,12 +33,12 @@ class Intent:
 
 def insert(tx: sa.Connection, intent: Intent) -> None:
     """Add the intent."""
-    tx.execute(sa.insert(intents), [intent.__dict__])
+    _insert.run(tx, intent.__dict__)
 
 
 def delete(tx: sa.Connection, marker: str) -> bool:
     """Forget the intent; False when it was not there any more."""
-    return tx.execute(sa.delete(intents).where(intents.c.marker == marker)).rowcount == 1
+    return _delete.run(tx, {"marker": marker}) == 1
 
 
 def exists(tx: sa.Connection, marker: str | None) -> bool:
@@ -57,3 +58,7 @@ def select_intents(tx: sa.Connection, provider: str, deployment: str) -> Sequenc
         intents.c.provider == provider, intents.c.deployment == deployment
     )
     return [Intent(**row) for row in tx.execute(query).mappings()]
+
+
+_insert = Prepared(sa.insert(intents), [field.name for field in fields(Intent)])
+_delete = Prepared(sa.delete(intents).where(intents.c.marker == sa.bindparam("marker")))

@@ -5,7 +5,8 @@ around a query of one row that costs several times what SQLite takes for it. A `
 in SQLAlchemy's language too, with `bindparam` where a value goes, but the driver's cursor runs it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,21 +57,24 @@ class Prepared:
         cursor.close()
         return changed
 
-    def _run(self, tx: sa.Connection, values: Mapping[str, Any]) -> tuple[_Compiled, Any]:
-        dialect = tx.dialect
-        compiled = self._compiled.get(dialect.name) or self._compile(dialect)
-        given = {**compiled.fixed, **values}
-        parameters = [
-            given[name] if convert is None else convert(given[name])
-            for name, convert in compiled.parameters
-        ]
+    def run_each(self, tx: sa.Connection, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Run the statement with the values of each row."""
+        compiled = self._compiled_for(tx.dialect)
+        parameters = [_parameters(compiled, values) for values in rows]
         cursor = tx.connection.cursor()
-        try:
-            cursor.execute(compiled.text, parameters)
-        except dialect.loaded_dbapi.Error as exc:
-            cursor.close()
-            raise _as_sqlalchemys(exc, compiled.text, dialect) from exc
+        with _as_sqlalchemy(tx.dialect, compiled.text):
+            cursor.executemany(compiled.text, parameters)
+        cursor.close()
+
+    def _run(self, tx: sa.Connection, values: Mapping[str, Any]) -> tuple[_Compiled, Any]:
+        compiled = self._compiled_for(tx.dialect)
+        cursor = tx.connection.cursor()
+        with _as_sqlalchemy(tx.dialect, compiled.text):
+            cursor.execute(compiled.text, _parameters(compiled, values))
         return compiled, cursor
+
+    def _compiled_for(self, dialect: sa.Dialect) -> _Compiled:
+        return self._compiled.get(dialect.name) or self._compile(dialect)
 
     def _compile(self, dialect: sa.Dialect) -> _Compiled:
         compiled = self._statement.compile(dialect=dialect, column_keys=self._columns)
@@ -90,6 +94,14 @@ class Prepared:
         return self._compiled[dialect.name]
 
 
+def _parameters(compiled: _Compiled, values: Mapping[str, Any]) -> list[Any]:
+    given = {**compiled.fixed, **values}
+    return [
+        given[name] if convert is None else convert(given[name])
+        for name, convert in compiled.parameters
+    ]
+
+
 def _converted(row: Row, compiled: _Compiled) -> Row:
     values = list(row)
     for place, convert in compiled.columns:
@@ -97,7 +109,13 @@ def _converted(row: Row, compiled: _Compiled) -> Row:
     return tuple(values)
 
 
-def _as_sqlalchemys(exc: Exception, text: str, dialect: sa.Dialect) -> BaseException:
-    """Return the driver's exception as every other statement raises it."""
+@contextmanager
+def _as_sqlalchemy(dialect: sa.Dialect, text: str) -> Iterator[None]:
+    """Raise the driver's exceptions as every other statement does."""
     error = dialect.loaded_dbapi.Error
-    return sa.exc.DBAPIError.instance(text, None, exc, error, hide_parameters=True, dialect=dialect)
+    try:
+        yield
+    except error as exc:
+        raise sa.exc.DBAPIError.instance(
+            text, None, exc, error, hide_parameters=True, dialect=dialect
+        ) from exc

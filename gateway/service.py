@@ -46,7 +46,8 @@ class ContainerService(Operations):
                     answer = self._answer(call, caller, body, provider.backend, deployment)
 
                     def record(tx: Connection, made: Sequence[File]) -> None:
-                        intents.delete(tx, marker)
+                        if deployment is not None:
+                            intents.delete(tx, marker)
                         self._quotas.admit(tx, caller, container, made)
                         call.record(tx, container.id)
                         claim.record(tx, wanted, answer)

@@ -7,12 +7,14 @@ the bridge that connexion brings.
 
 import asyncio
 import logging
+import threading
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
 from contextvars import copy_context
 from functools import lru_cache, partial
 from typing import Any
 
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from gateway.threads import Threads
 from providers.errors import InvalidRequest
@@ -20,6 +22,7 @@ from providers.errors import InvalidRequest
 logger = logging.getLogger("berth.bridge")
 
 SMALL_ANSWER_BYTES = 64 * 1024
+HELD_BYTES = 512 * 1024
 PROBES = ("/health", "/ready")
 _END = object()
 
@@ -27,35 +30,95 @@ Environ = dict[str, Any]
 
 
 class RequestBody:
-    """The WSGI input: a blocking `read` over the ASGI server's `receive`."""
+    """The WSGI input: a blocking `read` over the ASGI server's `receive`.
+
+    Once somebody reads, the loop fetches what the client sends, up to `HELD_BYTES` ahead, so that a
+    thread that is busy with one piece finds all that came meanwhile in one other.
+    """
 
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
         self._loop = asyncio.get_running_loop()
-        self._buffer = b""
+        self._changed = threading.Condition()
+        self._held: deque[bytes] = deque()
+        self._held_bytes = 0
         self._ended = False
+        self._error: Exception | None = None
+        self._room = asyncio.Event()
+        self._fetching: asyncio.Task[None] | None = None
 
     def read(self, size: int = -1) -> bytes:
         """Return up to `size` bytes as soon as there are any; all of them when it is negative.
 
-        Raises InvalidRequest when the client went away before the end.
+        Raises InvalidRequest when the client went away before the end, and ClientStalled.
         """
         if size < 0:
             return b"".join(iter(lambda: self.read(SMALL_ANSWER_BYTES), b""))
-        while not self._buffer and not self._ended:
-            self._next()
-        data, self._buffer = self._buffer[:size], self._buffer[size:]
+        with self._changed:
+            if not self._held and not self._ended:
+                self._loop.call_soon_threadsafe(self._go_on)
+                self._changed.wait_for(lambda: self._held or self._ended)
+            full = self._held_bytes >= HELD_BYTES
+            data = self._take(size)
+        if full:
+            self._loop.call_soon_threadsafe(self._go_on)
+        if not data and self._error is not None:
+            raise self._error
         return data
 
-    def _next(self) -> None:
-        message = asyncio.run_coroutine_threadsafe(self._message(), self._loop).result()
-        if message["type"] == "http.disconnect":
-            raise InvalidRequest("The client went away before the end of its body.")
-        self._buffer = message.get("body", b"")
-        self._ended = not message.get("more_body", False)
+    def close(self) -> None:
+        """Fetch nothing more. Only the loop may call it."""
+        if self._fetching is not None:
+            self._fetching.cancel()
 
-    async def _message(self) -> Message:
-        return await self._receive()
+    def _take(self, size: int) -> bytes:
+        taken = []
+        while self._held and size > 0:
+            chunk = self._held.popleft()
+            if len(chunk) > size:
+                self._held.appendleft(chunk[size:])
+                chunk = chunk[:size]
+            taken.append(chunk)
+            size -= len(chunk)
+        data = b"".join(taken)
+        self._held_bytes -= len(data)
+        return data
+
+    def _go_on(self) -> None:
+        """Let the loop fetch, as there is room."""
+        self._room.set()
+        if self._fetching is None:
+            self._fetching = self._loop.create_task(self._fetch())
+
+    async def _fetch(self) -> None:
+        error: Exception | None = _gone()
+        try:
+            while (message := await self._receive())["type"] != "http.disconnect":
+                if not message.get("more_body", False):
+                    error = None
+                self._hold(message.get("body", b""))
+                if error is None:
+                    return
+                if self._held_bytes >= HELD_BYTES:
+                    self._room.clear()
+                    await self._room.wait()
+        except Exception as exc:  # noqa: BLE001 - the reader raises it
+            error = exc
+        finally:
+            with self._changed:
+                self._ended, self._error = True, error
+                self._changed.notify()
+
+    def _hold(self, chunk: bytes) -> None:
+        if chunk:
+            with self._changed:
+                self._held.append(chunk)
+                self._held_bytes += len(chunk)
+                self._changed.notify()
+
+
+def _gone() -> InvalidRequest:
+    return InvalidRequest("The client went away before the end of its body.")
 
 
 class WSGIBridge:
@@ -77,8 +140,12 @@ class WSGIBridge:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
         in_thread = partial(self._threads(scope).run, copy_context())
-        answer = _Answer(self._wsgi_app, _environ(scope, RequestBody(receive)))
-        first = await in_thread(answer.start)
+        body = RequestBody(receive)
+        answer = _Answer(self._wsgi_app, _environ(scope, body))
+        try:
+            first = await in_thread(answer.start)
+        finally:
+            body.close()
         start = {"type": "http.response.start", "status": answer.status, "headers": answer.headers}
         if answer.complete:
             await send(start)
@@ -108,7 +175,8 @@ class WSGIBridge:
         while chunk is not _END and not gone.done():
             message = {"type": "http.response.body", "body": chunk, "more_body": True}
             try:
-                await asyncio.wait_for(send(message), self._idle_timeout_s)
+                async with asyncio.timeout(self._idle_timeout_s):
+                    await send(message)
             except TimeoutError:  # the server closes a connection whose answer is left incomplete
                 logger.warning("The client took nothing for %g seconds", self._idle_timeout_s)
                 return

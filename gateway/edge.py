@@ -80,7 +80,8 @@ class Edge:
                 return await receive()
             began = time.perf_counter()
             try:
-                message = await asyncio.wait_for(receive(), self._idle_timeout_s)
+                async with asyncio.timeout(self._idle_timeout_s):
+                    message = await receive()
             except TimeoutError as exc:
                 raise self._stalled("Nothing") from exc
             ended = not message.get("more_body", False)

@@ -1,7 +1,7 @@
 """Runs Flask, which is WSGI, under an ASGI server: one thread hop for a small answer.
 
 A request body reaches Flask while the client still sends it; a large answer is read chunk by chunk,
-only as fast as the client takes it, and holds no thread in between. ADR 0003 says why this is not
+one ahead of the client that takes it, and holds no thread in between. ADR 0003 says why this is not
 the bridge that connexion brings.
 """
 
@@ -174,13 +174,15 @@ class WSGIBridge:
     ) -> None:
         while chunk is not _END and not gone.done():
             message = {"type": "http.response.body", "body": chunk, "more_body": True}
+            following = in_thread(answer.next)
             try:
                 async with asyncio.timeout(self._idle_timeout_s):
                     await send(message)
             except TimeoutError:  # the server closes a connection whose answer is left incomplete
                 logger.warning("The client took nothing for %g seconds", self._idle_timeout_s)
                 return
-            chunk = await in_thread(answer.next)
+            finally:
+                chunk = await following
         await send({"type": "http.response.body", "body": b""})
 
 

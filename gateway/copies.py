@@ -60,6 +60,7 @@ class Transfer:
 
     filename: str
     file_path: str | None
+    most_bytes: int
     chunks: Callable[[], Iterator[bytes]]
     content_type: str = DEFAULT_CONTENT_TYPE
 
@@ -173,7 +174,7 @@ class Copies:
             if sent != file.bytes:
                 raise UpstreamFailed("The file has not the size that it should have.")
 
-        return Transfer(file.filename, file_path, chunks)
+        return Transfer(file.filename, file_path, file.bytes, chunks)
 
 
 def _path(file: StoredFile, param: str) -> str:

@@ -156,10 +156,11 @@ class Gateway:
         self._database.close()
 
     def receive_upload(
-        self, caller: Caller, stream: IO[bytes], content_type: str
+        self, caller: Caller, stream: IO[bytes], content_type: str, length: int | None
     ) -> MultipartUpload:
-        """Return the file a client sends, unread. Raises InvalidRequest."""
-        return MultipartUpload(stream, content_type, max_bytes=self._max_file_bytes(caller))
+        """Return the file a client sends, unread; `length` is its form's. Raises InvalidRequest."""
+        most = self._max_file_bytes(caller)
+        return MultipartUpload(stream, content_type, max_bytes=most, length=length)
 
     def receive_file(
         self, caller: Caller, stream: IO[bytes], content_type: str, default_provider: str | None

@@ -38,7 +38,9 @@ class MultipartUpload:
 
     takes: ClassVar[frozenset[str]] = frozenset({"file_path"})
 
-    def __init__(self, stream: IO[bytes], content_type: str, *, max_bytes: int) -> None:
+    def __init__(
+        self, stream: IO[bytes], content_type: str, *, max_bytes: int, length: int | None = None
+    ) -> None:
         boundary = parse_options_header(content_type)[1].get("boundary", "")
         if not boundary:
             raise InvalidRequest(
@@ -48,8 +50,10 @@ class MultipartUpload:
         self.fields: dict[str, str] = {}
         self.bytes = 0
         self.content_type = DEFAULT_CONTENT_TYPE
+        self.most_bytes: int | None = None
         self._filename: str | None = None
         self._stream = stream
+        self._unread = length
         self._max_bytes = max_bytes
         self._delimiter = b"--" + boundary.encode()
         self._decoder = MultipartDecoder(boundary.encode(), max_parts=MAX_PARTS)
@@ -102,7 +106,17 @@ class MultipartUpload:
         if not name:
             raise InvalidRequest("Invalid 'file': the file has no name.", param="file")
         self._filename = name
+        self.most_bytes = self._rest_of_form()
         self.content_type = part.headers.get("Content-Type", DEFAULT_CONTENT_TYPE)
+
+    def _rest_of_form(self) -> int | None:
+        """Return how long a file that begins here can be, if the form's length is known."""
+        if self._unread is None:
+            return None
+        buffer = self._decoder.buffer  # it begins with the end of the last header's line
+        line_end = 2 if buffer.startswith(b"\r\n") else 1
+        rest = self._unread + len(buffer) - 2 * line_end - len(self._delimiter) - len("--")
+        return rest if rest >= 0 else None
 
     def _file_chunks(self, events: Iterator[Event]) -> Iterator[bytes]:
         for data in _part(events):
@@ -152,6 +166,8 @@ class MultipartUpload:
     def _feed(self) -> Iterator[Data]:
         """Read on. Of a part's data, the decoder gets only what may belong to a delimiter."""
         chunk, decoder = self._stream.read(READ_BYTES), self._decoder
+        if self._unread is not None:
+            self._unread -= len(chunk)
         if chunk and decoder.state is State.DATA:
             data = bytes(decoder.buffer) + chunk
             if self._delimiter not in data:  # it would search a twentieth as fast

@@ -18,7 +18,9 @@ def create_container_file(
         answer, sha256 = files.copy_file(caller(), container_id, body, provider)
     else:
         content_type = request.headers.get("Content-Type", "")
-        upload = gateway().receive_upload(caller(), request.stream, content_type)
+        upload = gateway().receive_upload(
+            caller(), request.stream, content_type, request.content_length
+        )
         answer, sha256 = files.create_file(caller(), container_id, upload, provider)
     return answer, receipt(sha256)
 

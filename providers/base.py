@@ -28,6 +28,13 @@ class Upload(Protocol):
     def file_path(self) -> str | None:
         """Where the client wants the file, if it said so."""
 
+    @property
+    def most_bytes(self) -> int | None:
+        """How many bytes the file can have, once the first have come; None if nothing tells it.
+
+        It has as many, or a few less where more follows it.
+        """
+
     def chunks(self) -> Iterator[bytes]:
         """Return the bytes as they arrive. Raises BerthError for too many, or an early end."""
 

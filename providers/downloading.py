@@ -19,8 +19,7 @@ def content_of(path: str, reply: Reply, part: Part | None) -> Content:
     The provider may answer with the whole file, whatever `part` asked for.
     """
     told, headers = reply.response.headers, {}
-    length = told.get("Content-Length", "")
-    size = int(length) if length.isdecimal() else None
+    size = reply.length
     if _ETAG.fullmatch(told.get("ETag", "")):
         headers["ETag"] = told["ETag"]
     if told.get("Accept-Ranges") == "bytes":

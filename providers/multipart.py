@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from providers.base import Upload
+from providers.errors import InvalidRequest
 from providers.hosted.paths import container_path
 
 HELD_BYTES = 1024 * 1024
@@ -48,28 +49,50 @@ class Form:
             f'name="{name}"\r\n\r\n{value}'
             for name, value in self.fields().items()
         )
-        return f"{fields}\r\n--{self._boundary}--\r\n".encode()
+        return f"{fields}\r\n--{self._boundary}--".encode()
 
-    def around(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
-        """Yield the form around a file's bytes; when these break off, so does the form."""
+    def around(self, chunks: Iterator[bytes], most_bytes: int | None = None) -> "Body":
+        """Return the form around a file's bytes; when these break off, so does the form.
+
+        Its length is known if the most that the file can have is; what the file does not have of
+        that is made up for by empty lines after the form, where nobody reads (RFC 2046, 5.1.1).
+        """
+        if most_bytes is None or self.fields is not dict:
+            return Body(self._pieces(chunks), None)
+        length = len(self.head) + most_bytes + len(self.tail)
+        return Body(_filled_up(self._pieces(chunks), length), length)
+
+    def _pieces(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
         yield self.head
         yield from chunks
         yield self.tail
 
 
-def form_of(upload: Upload, fields: Fields = dict) -> tuple[Form, bytes | Iterator[bytes]]:
+class Body(Iterator[bytes]):
+    """A form as it is sent. `len`, where `requests` looks for it, is there if it is known."""
+
+    def __init__(self, pieces: Iterator[bytes], length: int | None) -> None:
+        self._pieces = pieces
+        if length is not None:
+            self.len = length
+
+    def __next__(self) -> bytes:
+        return next(self._pieces)
+
+
+def form_of(upload: Upload, fields: Fields = dict) -> tuple[Form, bytes | Body]:
     """Return a form for an upload, and its body.
 
-    A body that ends within `HELD_BYTES` is returned whole, so that its length is known; of a longer
-    one nothing more than that is ever held. Its name is then what is known by then: `name_of` tells
-    at its end whether that was right. Raises InvalidRequest, as iterating over the body does.
+    A body that ends within `HELD_BYTES` is returned whole; of a longer one nothing more than that
+    is ever held. Its name is then what is known by then: `name_of` tells at its end whether that
+    was right. Raises InvalidRequest, as iterating over the body does.
     """
     chunks = upload.chunks()
     held, ended = _hold(chunks)
     form = Form(name_of(upload), upload.content_type, fields)
     if ended:
         return form, form.head + held + form.tail
-    return form, form.around(_rest(held, chunks, upload))
+    return form, form.around(_rest(held, chunks, upload), upload.most_bytes)
 
 
 def name_of(upload: Upload) -> str:
@@ -93,3 +116,16 @@ def _rest(held: bytes, chunks: Iterator[bytes], upload: Upload) -> Iterator[byte
     yield held
     yield from chunks
     name_of(upload)
+
+
+def _filled_up(pieces: Iterator[bytes], length: int) -> Iterator[bytes]:
+    """Yield the pieces, and empty lines up to the length. Raises InvalidRequest for more."""
+    for piece in pieces:
+        length -= len(piece)
+        if length < 0:
+            raise InvalidRequest(
+                "The body is longer than its 'Content-Length'.", code="invalid_multipart"
+            )
+        yield piece
+    if length:
+        yield (b"\r\n" * length)[:length]

@@ -40,6 +40,12 @@ class Reply:
     circuit: Circuit
     credentials: str
 
+    @property
+    def length(self) -> int | None:
+        """How many bytes the body has, if the provider says so."""
+        length = self.response.headers.get("Content-Length", "")
+        return int(length) if length.isdecimal() and len(length) < 19 else None
+
     def json(self) -> Json:
         """Return the body, a JSON object. Raises UpstreamFailed and UpstreamTimeout."""
         return self._parse(self._read())

@@ -37,6 +37,8 @@ class ClientBody:
         self._deadline = deadline
         self._turns = Turns()
         self._ended = False
+        if hasattr(chunks, "len"):  # where `requests` looks for a body's length
+            self.len: int = chunks.len
 
     @property
     def is_late(self) -> bool:

@@ -6,11 +6,11 @@ under the right name, through this process but never held by it, and the first o
 """
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from providers.base import Json, Upload
 from providers.exchange import exchange
-from providers.multipart import Form, form_of, name_of
+from providers.multipart import Body, Form, form_of, name_of
 from providers.upstream import Upstream
 from providers.upstream_errors import UpstreamError
 
@@ -35,14 +35,14 @@ def send_file(upstream: Upstream, files: str, upload: Upload, path_of: FilePath)
         content = upstream.send("GET", f"{first}/content")
         form = Form(name, upload.content_type)
         try:
-            return _post(upstream, files, form, form.around(content.chunks()))
+            return _post(upstream, files, form, form.around(content.chunks(), content.length))
         finally:
             content.close()
     finally:
         _remove(upstream, first)
 
 
-def _post(upstream: Upstream, files: str, form: Form, body: bytes | Iterator[bytes]) -> Json:
+def _post(upstream: Upstream, files: str, form: Form, body: bytes | Body) -> Json:
     headers = {"Content-Type": form.content_type}
     return upstream.send("POST", files, data=body, headers=headers).json()
 

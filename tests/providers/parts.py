@@ -28,6 +28,7 @@ class Sent:
     content_type: str = "text/plain"
     file_path: str | None = None
     broken: bool = False
+    most_bytes: int | None = None
 
     def chunks(self) -> Iterator[bytes]:
         """Yield the bytes in small pieces."""

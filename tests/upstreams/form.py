@@ -49,7 +49,7 @@ def parts_of(content_type: str, body: bytes) -> dict[str, Part]:
             raise _wrong(f"it has two parts '{part.name}'")
         parts[part.name] = part
         position = end + 2 + len(delimiter)
-    if body[position + 2 :] not in {b"", b"\r\n"}:
+    if body[position + 2 :].strip(b"\r\n"):  # lines after it are nobody's (RFC 2046, 5.1.1)
         raise _wrong("something follows its end")
     return parts
 

@@ -39,7 +39,7 @@ class KeyService:
         key, secret = self._ring.create(
             spec["tenant"],
             spec.get("role", "member"),
-            sorted(spec["providers"]) if "providers" in spec else None,
+            sorted(set(spec["providers"])) if "providers" in spec else None,
             spec.get("expires_in_seconds"),
             Limits(**{name: spec.get(name) for name in NAMES}),
             record=lambda tx, key: self._record(tx, caller, key.tenant, ("key_create", key.id)),

@@ -65,8 +65,8 @@ class KeyRing:
     def fresh(self, secret: str) -> bool:
         """Tell whether what is known suffices to answer for the key, without the catalog."""
         now = self._clock()
-        if not self._in_use:
-            return abs(now - self._checked_at) < FRESH_S
+        if not self._in_use:  # a key that looks like one may be the first, made just now
+            return abs(now - self._checked_at) < FRESH_S and not well_formed(secret)
         checked_at, _ = self._known.get(_hash(secret), (0.0, None))
         return abs(now - checked_at) < FRESH_S or not well_formed(secret)
 

@@ -64,7 +64,7 @@ def test_a_key_is_told_once_and_kept_nowhere(world: World, settings: Settings) -
 def test_a_key_is_what_was_asked_for(world: World) -> None:
     asked = {
         "role": "reader",
-        "providers": ["openai", "groq"],
+        "providers": ["openai", "groq", "openai"],
         "requests_per_minute": 5,
         "max_containers": 6,
         "max_bytes": 7,

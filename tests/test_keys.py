@@ -19,7 +19,7 @@ from gateway.app import create_app
 from gateway.cli import main
 from gateway.keys import FRESH_S, new_secret, well_formed
 from gateway.settings import Settings
-from tests.calls import Json
+from tests.calls import Json, gateway_of
 from tests.conftest import Clock
 from tests.server import Server
 from tests.world import (
@@ -316,6 +316,15 @@ def test_a_key_can_be_told_by_its_form() -> None:
     assert re.fullmatch(r"bk_[0-9A-Za-z]{46}", secret)
     assert well_formed(secret)
     assert not well_formed(secret[:-1] + ("A" if secret[-1] != "A" else "B"))
+
+
+def test_the_first_key_opens_its_own_tenant_at_once(client: TestClient) -> None:
+    body = {"provider": "ollama", "name": "n"}
+    client.post("/v1/containers", json=body)
+    _, secret = gateway_of(client).keys.create("first")
+    headers = {"Authorization": f"Bearer {secret}"}
+
+    assert client.get("/v1/containers?provider=ollama", headers=headers).json()["data"] == []
 
 
 def test_without_any_key_everyone_is_the_default_tenant(client: TestClient) -> None:

@@ -15,9 +15,10 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from catalog import containers, files, migrations, tables
+from catalog import containers, files, migrations, stored_files, tables, usage
 from catalog.database import Database, newest_migration
-from tests.rows import CONTAINER, FILE
+from catalog.usage import Owner
+from tests.rows import CONTAINER, FILE, STORED_FILE
 
 MIGRATE = """
 import sys
@@ -117,6 +118,19 @@ def test_migrations_can_be_undone_and_done_again(database: Database) -> None:
 
     assert left - {"sqlite_sequence"} == set()
     assert differences(database) == []
+
+
+def test_what_was_kept_before_is_counted_from_then_on(database: Database) -> None:
+    with database.write() as tx:
+        files.replace(tx, replace(FILE, id="cfile_2", bytes=7), 1)
+        stored_files.insert(tx, replace(STORED_FILE, bytes=20))
+        elsewhere = replace(STORED_FILE, id="file-2", backend="native", bytes=100)
+        stored_files.insert(tx, elsewhere)
+        command.downgrade(config(tx), "0006")
+    database.migrate()
+
+    with database.read() as tx:
+        assert usage.count_bytes(tx, Owner("tenant", "default"), 2) == 27
 
 
 def test_processes_can_migrate_at_once(tmp_path: Path) -> None:

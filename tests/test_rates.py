@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from httpx2 import Response
 from starlette.testclient import TestClient
 
+from catalog.limits import Limits
 from gateway.app import create_app
 from gateway.cli import main
 from gateway.settings import Settings
@@ -18,6 +19,7 @@ from tests.calls import catalog_of, gateway_of
 from tests.conftest import Clock
 from tests.limits import Party
 from tests.server import Server
+from tests.world import OPERATIONS, World
 
 LISTING = "/v1/containers?provider=ollama"
 LIMITED = (429, "rate_limit_exceeded", "rate_limit_error")
@@ -87,6 +89,24 @@ def test_every_answer_tells_where_the_rate_stands(client: TestClient, clock: Clo
     assert (missing.status_code, standing(missing)) == (404, ("3", "1", "45s"))
     assert (wrong.status_code, standing(wrong)) == (400, ("3", "0", "45s"))
     assert (over.status_code, standing(over)) == (429, ("3", "0", "45s"))
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """One application for all operations."""
+    settings = Settings(data_dir=tmp_path_factory.mktemp("world"), validate_responses=True)
+    clock = Clock()
+    with TestClient(create_app(settings, clock=clock), raise_server_exceptions=False) as client:
+        yield World(client, clock)
+
+
+@pytest.mark.parametrize(("path", "method"), OPERATIONS)
+def test_every_operation_counts(world: World, path: str, method: str) -> None:
+    _, secret = world.ring.create("mine", "admin", limits=Limits(requests_per_minute=1))
+
+    first, second = world.call(path, method, secret), world.call(path, method, secret)
+    assert (first.status_code == 429, standing(first)) == (False, ("1", "0", "1m0s"))
+    assert (second.status_code, second.json()["error"]["code"]) == LIMITED[:2]
 
 
 def test_who_has_no_rate_is_told_of_none(client: TestClient) -> None:

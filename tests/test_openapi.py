@@ -156,6 +156,20 @@ def test_errors_say_whether_to_try_again(document: Json) -> None:
     assert {s for s, headers in errors if "Retry-After" in headers} == RETRY_AFTER
 
 
+def test_every_limited_operation_tells_where_the_rate_stands(document: Json) -> None:
+    limited = [o for _, _, o in operations(document) if o.get("security") != []]
+    answers = [
+        (operation["operationId"], status, resolved(document, answer).get("headers", {}))
+        for operation in limited
+        for status, answer in operation["responses"].items()
+        if status != "401"
+    ]
+    headers = {f"X-RateLimit-{name}-Requests" for name in ("Limit", "Remaining", "Reset")}
+
+    assert [o["operationId"] for o in limited if "429" not in o["responses"]] == []
+    assert [(id_, status) for id_, status, told in answers if not headers <= told.keys()] == []
+
+
 def test_every_example_is_valid(document: Json) -> None:
     wrong = [
         f"{where}: {error.message}"

@@ -10,6 +10,7 @@ import shutil
 import threading
 from bisect import bisect_left
 from collections import defaultdict
+from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,6 +64,7 @@ class Metrics:
         self._path = directory / f"{os.getpid()}-{secrets.token_hex(4)}.json"
         self._counts: defaultdict[tuple[str | int, ...], float] = defaultdict(float)
         self._lock = threading.Lock()
+        self._sharing = threading.Lock()
 
     def count(self, counter: str, *labels: str, by: float = 1) -> None:
         """Count something of a counter in `COUNTERS`."""
@@ -82,14 +84,15 @@ class Metrics:
                 counts["berth_errors", request.code] += 1
 
     def flush(self) -> None:
-        """Share what was counted so far."""
-        with self._lock:
-            rows = [[*key, count] for key, count in self._counts.items()]
-        if rows:
-            self._path.parent.mkdir(exist_ok=True)
-            unfinished = self._path.with_suffix(".tmp")
-            unfinished.write_bytes(orjson.dumps(rows))
-            unfinished.replace(self._path)
+        """Share what was counted so far; a full disk has others who complain."""
+        with self._sharing, suppress(OSError):
+            with self._lock:
+                rows = [[*key, count] for key, count in self._counts.items()]
+            if rows:
+                self._path.parent.mkdir(exist_ok=True)
+                unfinished = self._path.with_suffix(".tmp")
+                unfinished.write_bytes(orjson.dumps(rows))
+                unfinished.replace(self._path)
 
     def total(self) -> Counts:
         """Return the sums over all processes."""

@@ -30,7 +30,7 @@ class Server:
         self._environ = environ
 
     def start(self) -> Self:
-        """Start it and wait until it answers."""
+        """Start it and wait until it answers and has all its workers."""
         environ = inherited() | {"BERTH_DATA_DIR": str(self.data_dir), "PORT": "0"}
         began = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as log:
@@ -99,10 +99,16 @@ class Server:
         while time.monotonic() < deadline:
             if self._process.poll() is not None:
                 raise RuntimeError(f"The server ended at its start: {self.log.read_text()}")
-            if self._find_url(began):
+            if self._find_url(began) and self._has_all_workers():
                 return
             time.sleep(0.02)
         raise RuntimeError(f"The server did not start: {self.log.read_text()}")
+
+    def _has_all_workers(self) -> bool:
+        try:
+            return len(self.workers()) >= int(self._environ.get("WEB_CONCURRENCY", "1"))
+        except FileNotFoundError:  # it has just been killed
+            return False
 
     def _find_url(self, began: int) -> bool:
         """Learn the port from the start-up line, then see that a worker answers."""

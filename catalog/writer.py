@@ -1,17 +1,18 @@
 """Lets threads write in turns, and makes durable together what several of them wrote.
 
 SQLite has one writer at a time, and each durable commit waits for the disk. While one commit does,
-the next writers queue; each then runs its block in the same transaction, under a savepoint, and the
-last of them commits for all. ADR 24 says why.
+the next writers gather; each then runs its block in the same transaction, under a savepoint, and
+the last of them commits for all. ADR 24 says why.
 """
 
 import threading
-from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from sqlite3 import OperationalError
 
 import sqlalchemy as sa
+
+from catalog.waiting import disk_wait
 
 BUSY_TIMEOUT_S = 30
 MOST_TOGETHER = 64
@@ -33,7 +34,9 @@ class _Group:
 
     def wait(self) -> None:
         """Return when the blocks are durable. Raises what kept them from it."""
-        self._ended.wait()
+        if not self._ended.is_set():
+            with disk_wait.get()():
+                self._ended.wait()
         if self.error is not None:
             raise self.error
 
@@ -45,21 +48,17 @@ class Writer:
         self._durable = durable
         self._relaxed = relaxed
         self._transacted = relaxed.execution_options(begin="BEGIN IMMEDIATE")
-        self._lock = threading.Lock()
-        self._busy = False
-        self._queue: deque[threading.Lock] = deque()
+        self._turn = threading.Lock()
+        self._waiting: list[None] = []  # as many as threads; to append and to pop is atomic
         self._group: _Group | None = None
 
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:
         """Run the block and return when it is durable; nothing of it happens when it raises."""
-        self._take_turn()
-        try:
+        with self._taking_turns():
             group = self._group or self._begin()
             with self._block(group):
                 yield group.tx
-        finally:
-            self._pass_on()
         group.wait()
 
     @contextmanager
@@ -68,9 +67,8 @@ class Writer:
 
         With `several` statements all of them happen, or none.
         """
-        self._take_turn()
-        group = self._group
-        try:
+        with self._taking_turns():
+            group = self._group
             if group is None:
                 relaxed = self._transacted if several else self._relaxed
                 with relaxed.begin() as connection:
@@ -78,10 +76,37 @@ class Writer:
             else:
                 with self._block(group):
                     yield group.tx
-        finally:
-            self._pass_on()
         if group is not None:
             group.wait()
+
+    @contextmanager
+    def _taking_turns(self) -> Iterator[None]:
+        """Let nobody else write; leave what was written to the next, or commit if there is none."""
+        self._waiting.append(None)
+        in_time = self._turn.acquire(timeout=BUSY_TIMEOUT_S)
+        self._waiting.pop()
+        if not in_time:
+            self._end_abandoned()
+            locked = OperationalError("database is locked")  # as SQLite says it of other processes
+            raise sa.exc.OperationalError("BEGIN IMMEDIATE", None, locked)
+        try:
+            yield
+        finally:
+            try:
+                self._end_unless_somebody_waits()
+            finally:
+                self._turn.release()
+
+    def _end_abandoned(self) -> None:
+        """Commit what was left to this thread just when it gave up waiting."""
+        if self._group is not None:
+            with self._turn:
+                self._end_unless_somebody_waits()
+
+    def _end_unless_somebody_waits(self) -> None:
+        group = self._group
+        if group is not None and not (self._waiting and group.blocks < MOST_TOGETHER):
+            self._end(group)
 
     def _begin(self) -> _Group:
         tx = self._durable.connect()
@@ -122,41 +147,15 @@ class Writer:
         self._group = None
         try:
             if error is None:
-                group.tx.commit()
-        except sa.exc.DBAPIError as exc:
+                with disk_wait.get()():
+                    group.tx.commit()
+        except BaseException as exc:
             error = exc
             group.tx.invalidate()  # SQLite goes on with a transaction that could not be committed
+            if not isinstance(exc, sa.exc.DBAPIError):
+                raise
         finally:
-            with suppress(sa.exc.DBAPIError):
+            try:
                 group.tx.close()
-            group.end(error)
-
-    def _take_turn(self) -> None:
-        with self._lock:
-            if not self._busy:
-                self._busy = True
-                return
-            turn = threading.Lock()
-            turn.acquire()
-            self._queue.append(turn)
-        if turn.acquire(timeout=BUSY_TIMEOUT_S):
-            return
-        with self._lock:
-            if turn in self._queue:  # else it has just been given
-                self._queue.remove(turn)
-                locked = OperationalError("database is locked")  # as of other processes
-                raise sa.exc.OperationalError("BEGIN IMMEDIATE", None, locked)
-
-    def _pass_on(self) -> None:
-        """Give the turn to who waits for it; commit before when nobody does, or enough have."""
-        group = self._group
-        if group is not None:
-            with self._lock:
-                goes_on = bool(self._queue) and group.blocks < MOST_TOGETHER
-            if not goes_on:
-                self._end(group)
-        with self._lock:
-            if self._queue:
-                self._queue.popleft().release()
-            else:
-                self._busy = False
+            finally:
+                group.end(error)

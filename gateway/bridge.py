@@ -20,6 +20,8 @@ from gateway.threads import Threads
 logger = logging.getLogger("berth.bridge")
 
 SMALL_ANSWER_BYTES = 64 * 1024
+RUNNING = 6
+"""How many requests are computed at once: more threads would only take the GIL from each other."""
 PROBES = ("/health", "/ready")
 _END = object()
 
@@ -38,7 +40,7 @@ class WSGIBridge:
     ) -> None:
         self._wsgi_app = wsgi_app
         self._idle_timeout_s = idle_timeout_s
-        self._requests = Threads(threads, "request")
+        self._requests = Threads(threads, "request", running=RUNNING)
         self._forms = Threads(threads, "form")
         self._probes = {path: Threads(1, path) for path in PROBES}
 

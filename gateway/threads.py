@@ -11,10 +11,11 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import Context
+from functools import partial
 from queue import SimpleQueue
 from typing import Any
 
-from providers.waiting import waiting
+from catalog.waiting import disk_wait, provider_wait
 
 MOST = 1024
 
@@ -22,26 +23,33 @@ _Call = Callable[[], None]
 
 
 class Threads:
-    """At most `size` threads that work, and at most `MOST` with those that wait for a provider."""
+    """At most `size` threads that are busy, of which at most `running` need the processor.
 
-    def __init__(self, size: int, name: str) -> None:
-        self._size = size
+    One that waits for the disk is busy but does not run. One that waits for a provider is neither;
+    with those there are at most `MOST`.
+    """
+
+    def __init__(self, size: int, name: str, *, running: int = MOST) -> None:
+        self._most_busy = size
+        self._most_running = running
         self._name = name
         self._lock = threading.Lock()
         self._pending: deque[_Call] = deque()
         self._idle: list[SimpleQueue[_Call]] = []
-        self._working = 0
+        self._busy = 0
+        self._running = 0
         self._threads = 0
 
     def run(
         self, context: Context, function: Callable[..., Any], *args: Any
     ) -> "asyncio.Future[Any]":
-        """Call the function in a thread, as soon as one may work."""
+        """Call the function in a thread, as soon as one may run."""
         loop = asyncio.get_running_loop()
         future = loop.create_future()
 
         def call() -> None:
-            context.run(waiting.set, self._waiting)
+            context.run(provider_wait.set, partial(self._stepping_aside, 1))
+            context.run(disk_wait.set, partial(self._stepping_aside, 0))
             try:
                 answer: Any = (_succeed, future, context.run(function, *args))
             except BaseException as exc:  # noqa: BLE001 - the future has it
@@ -50,48 +58,57 @@ class Threads:
                 loop.call_soon_threadsafe(*answer)
 
         with self._lock:
-            if self._working < self._size:
-                self._start(call)
-            else:
-                self._pending.append(call)
+            self._pending.append(call)
+            self._start_pending()
         return future
 
     @contextmanager
-    def _waiting(self) -> Iterator[None]:
-        """Let another thread work while the block waits."""
+    def _stepping_aside(self, places: int) -> Iterator[None]:
+        """Let another thread run while the block waits, and have `places` among the busy."""
         with self._lock:
-            self._working -= 1
-            if self._pending and self._threads < MOST:
-                self._start(self._pending.popleft())
+            self._running -= 1
+            self._busy -= places
+            self._start_pending()
         try:
             yield
         finally:
             with self._lock:
-                self._working += 1
+                self._running += 1
+                self._busy += places
 
-    def _start(self, call: _Call) -> None:
-        """Have a thread run the call, a new one if none is idle. The lock must be held."""
-        self._working += 1
+    def _start_pending(self) -> None:
+        """Start a call if one is pending and may run. The lock must be held."""
+        if not self._may_start():
+            return
+        self._running += 1
+        self._busy += 1
+        call = self._pending.popleft()
         if self._idle:
             self._idle.pop().put(call)
             return
         self._threads += 1
-        thread = threading.Thread(
-            target=self._work, args=(call,), name=f"{self._name}_{self._threads}", daemon=True
+        name = f"{self._name}_{self._threads}"
+        threading.Thread(target=self._work, args=(call,), name=name, daemon=True).start()
+
+    def _may_start(self) -> bool:
+        return (
+            bool(self._pending)
+            and self._busy < self._most_busy
+            and self._running < self._most_running
+            and (bool(self._idle) or self._threads < MOST)
         )
-        thread.start()
 
     def _work(self, call: _Call) -> None:
+        """Run the call, then others: those that are pending, else those that are handed over."""
         calls: SimpleQueue[_Call] = SimpleQueue()
+        calls.put(call)
         while True:
-            call()
+            calls.get()()
             with self._lock:
-                if self._pending and self._working <= self._size:
-                    call = self._pending.popleft()
-                    continue
-                self._working -= 1
+                self._running -= 1
+                self._busy -= 1
                 self._idle.append(calls)
-            call = calls.get()
+                self._start_pending()
 
 
 def _succeed(future: "asyncio.Future[Any]", result: Any) -> None:

@@ -10,6 +10,7 @@ from http.client import HTTPException
 import requests
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
+from catalog.waiting import provider_wait
 from providers.circuit import Circuit
 from providers.exchange import Exchange, Json, without
 from providers.turns import Turns
@@ -22,7 +23,6 @@ from providers.upstream_errors import (
     UpstreamUnauthorized,
     UpstreamUnavailable,
 )
-from providers.waiting import waiting
 
 CHUNK_BYTES = 256 * 1024
 MAX_JSON_BYTES = 8 * 1024 * 1024
@@ -140,7 +140,7 @@ class _Chunks:
             self._end(failed=self._turns.mostly_waited)
             raise UpstreamTimeout("The provider did not finish in time.", processed=True)
         try:
-            with self._turns.waiting(), waiting.get()():
+            with self._turns.waiting(), provider_wait.get()():
                 chunk: bytes = self._response.raw.read1(CHUNK_BYTES)
         except ReadTimeoutError as exc:
             self._end(failed=True)

@@ -13,6 +13,7 @@ from typing import Any
 
 import requests
 
+from catalog.waiting import provider_wait
 from providers.circuit import Circuit
 from providers.connections import Session, call_deadline
 from providers.errors import BerthError
@@ -28,7 +29,6 @@ from providers.upstream_errors import (
     UpstreamUnauthorized,
     UpstreamUnavailable,
 )
-from providers.waiting import waiting
 
 BACKOFF_S = 0.5
 MAX_BACKOFF_S = 8
@@ -117,7 +117,7 @@ class Upstream:
 
     def _closed_within(self, wait_s: float) -> bool:
         """Wait before the next try; tell whether there will be none."""
-        with waiting.get()():
+        with provider_wait.get()():
             return self._closing.wait(wait_s)
 
     def _try(self, method: str, path: str, deadline: float, request: Json) -> Reply:
@@ -152,7 +152,7 @@ class Upstream:
         )
         call_deadline.set(deadline)
         try:
-            with waiting.get()():
+            with provider_wait.get()():
                 return self._session.call(method, self._base_url + path, timeout=timeout, **request)
         except BerthError:  # from the body that a client streams through us
             raise

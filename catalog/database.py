@@ -45,7 +45,7 @@ class Database:
 
     @contextmanager
     def look(self) -> Iterator[sa.Connection]:
-        """Run the block's one query, without a transaction around it."""
+        """Run the block's queries, which need not see the same moment, without a transaction."""
         with self._looker.connect() as connection:
             yield connection
 

@@ -20,7 +20,7 @@ from gateway.threads import Threads
 logger = logging.getLogger("berth.bridge")
 
 SMALL_ANSWER_BYTES = 64 * 1024
-RUNNING = 6
+RUNNING = 4
 """How many requests are computed at once: more threads would only take the GIL from each other."""
 PROBES = ("/health", "/ready")
 _END = object()
@@ -31,8 +31,9 @@ Environ = dict[str, Any]
 class WSGIBridge:
     """An ASGI application that calls a WSGI application in pools of threads.
 
-    Forms, which hold a thread while their client sends, have as many threads as all the rest; each
-    probe has one of its own. So slow clients keep nobody else waiting.
+    Forms, which hold a thread while their client sends, and large answers, which hold one while
+    they are read from a disk or a provider, have as many threads each as all the rest; each probe
+    has one of its own. So nobody who is slow keeps others waiting.
     """
 
     def __init__(
@@ -42,15 +43,15 @@ class WSGIBridge:
         self._idle_timeout_s = idle_timeout_s
         self._requests = Threads(threads, "request", running=RUNNING)
         self._forms = Threads(threads, "form")
+        self._streams = Threads(threads, "stream")
         self._probes = {path: Threads(1, path) for path in PROBES}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
-        in_thread = partial(self._threads(scope).run, copy_context())
-        body = RequestBody(receive)
+        context, body = copy_context(), RequestBody(receive)
         answer = _Answer(self._wsgi_app, _environ(scope, body))
         try:
-            first = await in_thread(answer.start)
+            first = await self._threads(scope).run(context, answer.start)
         finally:
             body.close()
         start = {"type": "http.response.start", "status": answer.status, "headers": answer.headers}
@@ -58,6 +59,7 @@ class WSGIBridge:
             await send(start)
             await send({"type": "http.response.body", "body": first})
             return
+        in_thread = partial(self._streams.run, context)
         gone = asyncio.ensure_future(_until_gone(receive))
         try:
             await send(start)

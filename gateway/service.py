@@ -65,7 +65,7 @@ class ContainerService(Operations):
             call.serve_by(call.provider)
             now = self._clock()
             kept_since = self._lookup.kept_since()
-            with self._database.read() as tx:
+            with self._database.look() as tx:
                 page = containers.select_containers(
                     tx, caller.tenant, provider, request, name=name, kept_since=kept_since
                 )

@@ -140,7 +140,7 @@ class Hosted:
         return made
 
     def list_files(self, container: Container, request: PageRequest) -> Page[File]:
-        with self._database.read() as tx:
+        with self._database.look() as tx:
             return files.select_files(tx, container.id, request)
 
     def retrieve_file(self, container: Container, file_id: str) -> File:

@@ -41,7 +41,8 @@ class Prepared:
     def rows(self, tx: sa.Connection, values: Mapping[str, Any]) -> list[Row]:
         """Run the statement and return its rows."""
         compiled, cursor = self._run(tx, values)
-        rows = cursor.fetchall()
+        with _as_sqlalchemy(tx.dialect, compiled.text):  # a change ends, and may fail, only here
+            rows = cursor.fetchall()
         cursor.close()
         return [_converted(row, compiled) for row in rows] if compiled.columns else rows
 

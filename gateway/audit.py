@@ -7,8 +7,10 @@ them.
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import OperationalError
 
 from catalog import events
 from catalog.database import Database
@@ -16,6 +18,8 @@ from catalog.events import Event
 
 FLUSH_S = 0.5
 FLUSH_AT = 500
+MOST_GATHERED = 10_000
+"""How many events wait while the catalog cannot be written, as on a full disk; no more after."""
 
 
 class Audit:
@@ -39,17 +43,28 @@ class Audit:
         """Record an event soon."""
         with self._lock:
             self._gathered.append(event)
-            enough = len(self._gathered) >= FLUSH_AT
+            enough = len(self._gathered) % FLUSH_AT == 0
         if enough:
+            self.flush_if_possible()
+
+    def flush_if_possible(self) -> None:
+        """Record what was gathered; it waits on where the catalog cannot be written now."""
+        with suppress(OperationalError):
             self.flush()
 
     def flush(self) -> None:
         """Record what was gathered."""
         with self._lock:
             gathered, self._gathered = self._gathered, []
-        if gathered:
+        if not gathered:
+            return
+        try:
             with self._database.write() as tx:
                 events.insert(tx, gathered)
+        except OperationalError:
+            with self._lock:
+                self._gathered = (gathered + self._gathered)[:MOST_GATHERED]
+            raise
 
     def export(self, *, tenant: str | None, since: float) -> Iterator[Event]:
         """Yield all events since a time in unix seconds, oldest first."""

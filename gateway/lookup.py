@@ -1,14 +1,18 @@
 """Finds the container a request names: whose is it, and is it alive."""
 
+import logging
 from collections.abc import Callable
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import OperationalError
 
 from catalog import containers
 from catalog.containers import Container
 from catalog.database import Database
 from gateway.answers import Call
 from providers.errors import ContainerExpired, ContainerNotFound
+
+logger = logging.getLogger("berth.lookup")
 
 
 class Lookup:
@@ -31,9 +35,7 @@ class Lookup:
         """Return a container that is alive or still shown. Raises ContainerNotFound."""
         if provider is not None:
             call.serve_by(provider)
-        now = self._clock()
-        with self._database.note() as tx:
-            container = containers.touch(tx, tenant, container_id, provider=provider, now=now)
+        container = self._touch(tenant, container_id, provider)
         if container is None:
             container = self._find(tenant, container_id, provider)
         if container is None:
@@ -56,6 +58,19 @@ class Lookup:
                 tx, container.tenant, container.id, provider=None, kept_since=self.kept_since()
             )
             raise ContainerExpired if shown else ContainerNotFound(container.id)
+
+    def _touch(self, tenant: str, container_id: str, provider: str | None) -> Container | None:
+        """Return a container that is alive, its activity noted unless the disk takes nothing."""
+        try:
+            with self._database.note() as tx:
+                return containers.touch(
+                    tx, tenant, container_id, provider=provider, now=self._clock()
+                )
+        except OperationalError as exc:
+            if "locked" in str(exc.orig):
+                raise
+            logger.warning("Activity could not be noted: %s", exc.orig)
+            return None  # what is stored can be read all the same
 
     def _find(self, tenant: str, container_id: str, provider: str | None) -> Container | None:
         with self._database.look() as tx:

@@ -112,7 +112,7 @@ class ContainerService(Operations):
 
         Raises ContainerNotFound and UnknownCursor.
         """
-        self._audit.flush()
+        self._audit.flush_if_possible()
         with self._call("container_event_list", caller, provider) as call:
             call.serve_by(call.provider)
             with self._database.read() as tx:

@@ -8,7 +8,7 @@ import socket
 import time
 from contextvars import ContextVar
 from functools import partial
-from http.client import HTTPException, HTTPResponse
+from http.client import HTTPException
 from ssl import SSLError
 from typing import Any
 from urllib.parse import urlencode
@@ -19,6 +19,8 @@ from requests.structures import CaseInsensitiveDict
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ProxyError
+
+from providers.heads import Response
 
 call_deadline: ContextVar[float] = ContextVar("call_deadline")
 """When the call that this thread is about to send has to end, by `time.monotonic`."""
@@ -92,7 +94,7 @@ class _Reader(io.RawIOBase):
         super().close()
 
 
-class _Response(HTTPResponse):
+class _Response(Response):
     """An answer read by a `_Reader`."""
 
     def __init__(

@@ -1,16 +1,19 @@
 """Opens the catalog's database and hands out its transactions."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
 from sqlite3 import Connection as SQLiteConnection
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 import sqlalchemy as sa
 
+from catalog.prepared import command
 from catalog.writer import BUSY_TIMEOUT_S, Writer
+
+T = TypeVar("T")
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -28,14 +31,14 @@ class Database:
     def __init__(self, path: Path, *, connections: int = 64) -> None:
         self._path = path
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._engine = _engine(path, connections, synchronous="FULL")
+        self._engine = _engine(path, connections)
         self._looker = self._engine.execution_options(begin=None)
-        # Only one thread at a time writes, so its other kind of connection is one.
-        self._relaxed = _engine(path, 1, synchronous="NORMAL")
-        self._writer = Writer(
-            self._engine.execution_options(begin="BEGIN IMMEDIATE"),
-            self._relaxed.execution_options(begin=None),
+        self._durable = _engine(path, 1, synchronous="FULL", busy_timeout=0)
+        # A checkpoint waits for the disk, so it is not left to who takes a note.
+        self._relaxed = _engine(
+            path, 1, synchronous="NORMAL", busy_timeout=0, wal_autocheckpoint=0
         )
+        self._writer = Writer(self._durable, self._relaxed)
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
@@ -53,17 +56,22 @@ class Database:
         """Run the block as the only writer; commit it durably, or not at all when it raises."""
         return self._writer.write()
 
-    def note(self) -> AbstractContextManager[sa.Connection]:
-        """Write, by the block's one statement, what no answer promises.
+    def note(self, statement: Callable[[sa.Connection], T]) -> T:
+        """Write, by one statement, what no answer promises; it may be run again if it fails.
 
         All processes see it at once; a power cut may undo it, until the next durable write or
         checkpoint.
         """
-        return self._writer.note()
+        return self._writer.note(statement)
 
     def notes(self) -> AbstractContextManager[sa.Connection]:
         """Write by several statements, all or none of them, as `note` does by one."""
-        return self._writer.note(several=True)
+        return self._writer.notes()
+
+    def checkpoint(self) -> None:
+        """Move what was written from the log into the tables, so that the log stays short."""
+        with self.look() as connection:
+            command(connection, "PRAGMA wal_checkpoint(PASSIVE)")
 
     def migrate(self) -> None:
         """Bring the tables to the newest version; a second process waits and finds it done.
@@ -95,8 +103,9 @@ class Database:
 
     def close(self) -> None:
         """Close all connections."""
-        self._engine.dispose()
-        self._relaxed.dispose()
+        self._writer.close()
+        for engine in (self._engine, self._durable, self._relaxed):
+            engine.dispose()
 
 
 def newest_migration() -> str:
@@ -104,7 +113,7 @@ def newest_migration() -> str:
     return max(path.name for path in (MIGRATIONS / "versions").glob("0*.py"))[:4]
 
 
-def _engine(path: Path, connections: int, *, synchronous: str) -> sa.Engine:
+def _engine(path: Path, connections: int, **pragmas: str | int) -> sa.Engine:
     engine = sa.create_engine(
         f"sqlite:///{path}",
         pool_size=connections,
@@ -115,7 +124,7 @@ def _engine(path: Path, connections: int, *, synchronous: str) -> sa.Engine:
         hide_parameters=True,  # an error's text is logged, and these are what clients sent
         connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False},
     )
-    sa.event.listen(engine, "connect", partial(_configure, synchronous))
+    sa.event.listen(engine, "connect", partial(_configure, pragmas))
     sa.event.listen(engine, "begin", _begin)
     return engine
 
@@ -124,10 +133,12 @@ def _dumps(value: Any) -> str:
     return orjson.dumps(value).decode()
 
 
-def _configure(synchronous: str, connection: SQLiteConnection, _record: Any) -> None:
+def _configure(
+    pragmas: Mapping[str, str | int], connection: SQLiteConnection, _record: Any
+) -> None:
     connection.isolation_level = None  # SQLAlchemy's "begin" event starts transactions instead
-    for pragma in ("journal_mode=WAL", f"synchronous={synchronous}", "foreign_keys=ON"):
-        connection.execute(f"PRAGMA {pragma}")
+    for name, value in {"journal_mode": "WAL", "foreign_keys": "ON", **pragmas}.items():
+        connection.execute(f"PRAGMA {name}={value}")
 
 
 def _begin(connection: sa.Connection) -> None:

@@ -95,6 +95,12 @@ class Prepared:
         return self._compiled[dialect.name]
 
 
+def command(tx: sa.Connection, text: str) -> None:
+    """Run what has neither values nor rows."""
+    with _as_sqlalchemy(tx.dialect, text):
+        tx.connection.cursor().execute(text)
+
+
 def _parameters(compiled: _Compiled, values: Mapping[str, Any]) -> list[Any]:
     given = {**compiled.fixed, **values}
     return [

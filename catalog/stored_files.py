@@ -106,12 +106,7 @@ def end_expired(tx: sa.Connection, now: float, limit: int) -> int:
 
 def refresh(tx: sa.Connection, file: StoredFile) -> None:
     """Store what the provider says of a native file now."""
-    fields = ("status", "status_details", "expires_at")
-    tx.execute(
-        sa.update(stored_files)
-        .where(stored_files.c.id == file.id)
-        .values({field: getattr(file, field) for field in fields})
-    )
+    _refresh.run(tx, {"of": file.id, **file.__dict__})
 
 
 def purge(tx: sa.Connection, *, kept_since: float) -> None:
@@ -146,4 +141,8 @@ _mine = (
 _list = Listing(_shown.where(*_mine), _mine, StoredFile)
 _for_purpose = Listing(
     _shown.where(*_mine, stored_files.c.purpose == sa.bindparam("purpose")), _mine, StoredFile
+)
+_refresh = Prepared(
+    sa.update(stored_files).where(stored_files.c.id == sa.bindparam("of")),
+    ("status", "status_details", "expires_at"),
 )

@@ -17,6 +17,7 @@ from connexion.options import SwaggerUIOptions
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
+from catalog.waiting import RunInFiber, in_fiber
 from gateway.authentication import Authentication
 from gateway.bridge import WSGIBridge
 from gateway.config import ProviderConfig, complete
@@ -29,6 +30,7 @@ from gateway.requests import StreamingRequest
 from gateway.security import cors
 from gateway.settings import Settings, load
 from gateway.state import Gateway
+from gateway.threads import Threads
 from gateway.validation import validators
 from providers.errors import BerthError
 
@@ -43,6 +45,7 @@ def create_app(
     if settings is None:
         settings, configs = load()
     document = Document(settings)
+    run_in_fiber = partial(in_fiber, Threads(settings.threads, "wait").run)
 
     @asynccontextmanager
     async def lifespan(_app: ConnexionMiddleware) -> AsyncIterator[dict[str, Any]]:
@@ -55,6 +58,7 @@ def create_app(
                 "keys": gateway.keys,
                 "rates": gateway.rates,
                 "metrics": gateway.metrics,
+                "run_in_fiber": run_in_fiber,
                 "exposed": settings.exposed,
                 "head_timeout_s": settings.head_timeout_s,
                 "idle_timeout_s": settings.idle_timeout_s,
@@ -75,7 +79,7 @@ def create_app(
         app.add_api({**document.spec, "security": []})  # authentication is a middleware of ours
     for kind in (BerthError, ProblemException, HTTPException, Exception):
         app.add_error_handler(kind, error_handler(document))
-    _stream(app, settings)
+    _stream(app, settings, run_in_fiber)
     return app
 
 
@@ -98,10 +102,13 @@ def _middlewares(settings: Settings, document: Document) -> list[Any]:
     return middlewares
 
 
-def _stream(app: FlaskApp, settings: Settings) -> None:
+def _stream(app: FlaskApp, settings: Settings, run_in_fiber: RunInFiber) -> None:
     """Put our bridge and request class where connexion put its own: it has no option for either."""
     app.app.url_map.merge_slashes = False
     app.app.request_class = StreamingRequest
     app._middleware_app.asgi_app = WSGIBridge(  # noqa: SLF001
-        app.app.wsgi_app, threads=settings.threads, idle_timeout_s=settings.idle_timeout_s
+        app.app.wsgi_app,
+        run_in_fiber=run_in_fiber,
+        threads=settings.threads,
+        idle_timeout_s=settings.idle_timeout_s,
     )

@@ -1,4 +1,4 @@
-"""Runs Flask, which is WSGI, under an ASGI server: one thread hop for a small answer.
+"""Runs Flask, which is WSGI, under an ASGI server: in fibers on the event loop, forms in threads.
 
 A request body reaches Flask while the client still sends it; a large answer is read chunk by chunk,
 one ahead of the client that takes it, and holds no thread in between. ADR 0003 says why this is not
@@ -10,80 +10,84 @@ import logging
 from collections.abc import Awaitable, Callable, Iterator
 from contextvars import copy_context
 from functools import lru_cache, partial
+from io import BytesIO
 from typing import Any
 
 from starlette.types import Receive, Scope, Send
 
+from catalog.waiting import RunInFiber
 from gateway.request_body import RequestBody
 from gateway.threads import Threads
 
 logger = logging.getLogger("berth.bridge")
 
 SMALL_ANSWER_BYTES = 64 * 1024
-RUNNING = 4
-"""How many requests are computed at once: more threads would only take the GIL from each other."""
-PROBES = ("/health", "/ready")
 _END = object()
 
 Environ = dict[str, Any]
 
 
 class WSGIBridge:
-    """An ASGI application that calls a WSGI application in pools of threads.
+    """An ASGI application that calls a WSGI application.
 
-    Forms, which hold a thread while their client sends, and large answers, which hold one while
-    they are read from a disk or a provider, have as many threads each as all the rest; each probe
-    has one of its own. So nobody who is slow keeps others waiting.
+    It does so in a fiber, whose validated body the handler gets as an argument. A form, which its
+    handler reads, holds a thread while its client sends; what a fiber has to wait for otherwise,
+    as for a disk, is in other threads. So nobody who is slow keeps others waiting.
     """
 
     def __init__(
-        self, wsgi_app: Callable[..., Any], *, threads: int, idle_timeout_s: float
+        self,
+        wsgi_app: Callable[..., Any],
+        *,
+        run_in_fiber: RunInFiber,
+        threads: int,
+        idle_timeout_s: float,
     ) -> None:
         self._wsgi_app = wsgi_app
-        self._idle_timeout_s = idle_timeout_s
-        self._requests = Threads(threads, "request", running=RUNNING)
+        self._run_in_fiber = run_in_fiber
         self._forms = Threads(threads, "form")
-        self._streams = Threads(threads, "stream")
-        self._probes = {path: Threads(1, path) for path in PROBES}
+        self._idle_timeout_s = idle_timeout_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
-        context, body = copy_context(), RequestBody(receive)
-        answer = _Answer(self._wsgi_app, _environ(scope, body))
-        try:
-            first = await self._threads(scope).run(context, answer.start)
-        finally:
-            body.close()
+        run = partial(self._run_in_fiber, copy_context())
+        if _is_form(scope):
+            answer, first = await self._take_form(scope, receive)
+        else:
+            answer = _Answer(self._wsgi_app, _environ(scope, BytesIO()))
+            first = await run(answer.start)
         start = {"type": "http.response.start", "status": answer.status, "headers": answer.headers}
         if answer.complete:
             await send(start)
             await send({"type": "http.response.body", "body": first})
             return
-        in_thread = partial(self._streams.run, context)
         gone = asyncio.ensure_future(_until_gone(receive))
         try:
             await send(start)
-            await self._stream(first, answer, in_thread, send, gone)
+            await self._stream(first, answer, run, send, gone)
         finally:
             gone.cancel()
-            await in_thread(answer.close)
+            await run(answer.close)
 
-    def _threads(self, scope: Scope) -> Threads:
-        if scope["path"] in self._probes:
-            return self._probes[scope["path"]]
-        return self._forms if _is_form(scope) else self._requests
+    async def _take_form(self, scope: Scope, receive: Receive) -> tuple["_Answer", Any]:
+        body = RequestBody(receive)
+        answer = _Answer(self._wsgi_app, _environ(scope, body))
+        try:
+            return answer, await self._forms.run(copy_context(), answer.start)
+        finally:
+            body.close()
 
     async def _stream(
         self,
         chunk: Any,
         answer: "_Answer",
-        in_thread: Callable[..., Awaitable[Any]],
+        run: Callable[..., Awaitable[Any]],
         send: Send,
         gone: "asyncio.Future[None]",
     ) -> None:
         while chunk is not _END and not gone.done():
             message = {"type": "http.response.body", "body": chunk, "more_body": True}
-            following = in_thread(answer.next)
+            following = asyncio.ensure_future(run(answer.next))
             try:
                 async with asyncio.timeout(self._idle_timeout_s):
                     await send(message)
@@ -147,7 +151,7 @@ def _is_form(scope: Scope) -> bool:
     )
 
 
-def _environ(scope: Scope, body: RequestBody) -> Environ:
+def _environ(scope: Scope, body: RequestBody | BytesIO) -> Environ:
     """Return the WSGI environment of an HTTP scope (PEP 3333: text is bytes read as Latin-1)."""
     host, port = scope.get("server") or ("localhost", 80)
     environ: Environ = {

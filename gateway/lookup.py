@@ -61,11 +61,11 @@ class Lookup:
 
     def _touch(self, tenant: str, container_id: str, provider: str | None) -> Container | None:
         """Return a container that is alive, its activity noted unless the disk takes nothing."""
+        now = self._clock()
         try:
-            with self._database.note() as tx:
-                return containers.touch(
-                    tx, tenant, container_id, provider=provider, now=self._clock()
-                )
+            return self._database.note(
+                lambda tx: containers.touch(tx, tenant, container_id, provider=provider, now=now)
+            )
         except OperationalError as exc:
             if "locked" in str(exc.orig):
                 raise

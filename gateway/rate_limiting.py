@@ -1,6 +1,6 @@
 """Refuses requests over their rate, and tells on every answer where the rate stands."""
 
-import asyncio
+from contextvars import copy_context
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -29,7 +29,7 @@ class RateLimited(BerthError):
 
 
 class RateLimiting:
-    """ASGI middleware behind authentication; it counts in a thread, and only what has a rate."""
+    """ASGI middleware behind authentication; it counts only what has a rate."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -41,7 +41,8 @@ class RateLimiting:
         if not rates:
             await self._app(scope, receive, send)
             return
-        allowance = await asyncio.to_thread(scope["state"]["rates"].count, rates)
+        run = scope["state"]["run_in_fiber"]
+        allowance = await run(copy_context(), scope["state"]["rates"].count, rates)
         headers = scope["extensions"][RATE_HEADERS] = _headers(allowance)
         if not allowance.allowed:
             raise RateLimited(allowance)

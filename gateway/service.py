@@ -133,8 +133,7 @@ class ContainerService(Operations):
             return replace(container, ended_at=self._clock())
         told = refreshed(container, snapshot)
         if told != container:
-            with self._database.note() as tx:
-                containers.refresh(tx, told)
+            self._database.note(lambda tx: containers.refresh(tx, told))
         return told
 
 

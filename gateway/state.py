@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from blobs.directory import BlobDirectory
 from catalog import totals
 from catalog.database import Database
+from catalog.waiting import apart
 from gateway.answers import Caller
 from gateway.audit import FLUSH_S, Audit
 from gateway.config import ProviderConfig
@@ -19,7 +20,7 @@ from gateway.file_service import FileService
 from gateway.key_service import KeyService
 from gateway.keys import KeyRing
 from gateway.lookup import Lookup
-from gateway.metrics import SHARE_S, Metrics
+from gateway.metrics import SHARE_S, Counts, Metrics
 from gateway.periodic import Background, Periodic
 from gateway.quotas import Quotas
 from gateway.rates import Rates
@@ -35,6 +36,7 @@ from providers.base import Json
 from providers.errors import Unavailable
 
 RECONCILE_S = 60
+CHECKPOINT_S = 1
 OPERATIONS = [
     "container_create",
     "container_list",
@@ -129,6 +131,7 @@ class Gateway:
             Periodic("audit", FLUSH_S, self.audit.flush),
             Periodic("tenants", REFRESH_S, self.tenants.refresh),
             Periodic("metrics", SHARE_S, self.metrics.flush),
+            Periodic("checkpoint", CHECKPOINT_S, self._database.checkpoint),
         ]
         if self.registry.native:
             work = self.reconciler.reconcile
@@ -183,21 +186,26 @@ class Gateway:
         """Return what all processes counted, and how much there is now, as Prometheus reads it."""
         from gateway.exposition import text  # noqa: PLC0415 - most processes are never asked
 
-        with self._database.read() as tx:
-            containers = totals.count_containers(tx, self._clock())
-            stored_bytes = totals.sum_bytes(tx)
-        measured = {"berth_containers": containers, "berth_stored_bytes": stored_bytes}
-        return text(self.metrics.total(), measured)
+        return apart(lambda: text(self.metrics.total(), self._measured()))
 
     def check_readiness(self) -> Json:
         """Say that the catalog and the blobs work. Raises Unavailable when they do not."""
         try:
-            with self._database.read() as tx:
-                tx.execute(sa.text("SELECT 1"))
-            self._blobs.check()
+            apart(self._check)
         except (OSError, sa.exc.SQLAlchemyError) as exc:
             raise Unavailable("The data directory cannot be read and written.") from exc
         return {"status": "ready", "catalog": "ok", "blobs": "ok"}
+
+    def _check(self) -> None:
+        with self._database.read() as tx:
+            tx.execute(sa.text("SELECT 1"))
+        self._blobs.check()
+
+    def _measured(self) -> Counts:
+        with self._database.read() as tx:
+            containers = totals.count_containers(tx, self._clock())
+            stored_bytes = totals.sum_bytes(tx)
+        return {"berth_containers": containers, "berth_stored_bytes": stored_bytes}
 
     def _metrics_port(self, port: int) -> Background:
         from gateway.metrics_port import MetricsPort  # noqa: PLC0415 - most have none

@@ -120,8 +120,7 @@ class Sweeper:
                 batch = blob_owners.select_deleted(tx, BATCH)
             if not batch:
                 return deleted
-            for blob in batch:
-                self._blobs.delete(blob)
+            self._blobs.delete(*batch)
             with self._database.write() as tx:
                 blob_owners.forget(tx, batch)
             deleted += len(batch)

@@ -11,11 +11,10 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import Context
-from functools import partial
 from queue import SimpleQueue
 from typing import Any
 
-from catalog.waiting import disk_wait, provider_wait
+from catalog.waiting import provider_wait
 
 MOST = 1024
 
@@ -23,21 +22,15 @@ _Call = Callable[[], None]
 
 
 class Threads:
-    """At most `size` threads that are busy, of which at most `running` need the processor.
+    """At most `size` threads that are busy; with those that wait for a provider at most `MOST`."""
 
-    One that waits for the disk is busy but does not run. One that waits for a provider is neither;
-    with those there are at most `MOST`.
-    """
-
-    def __init__(self, size: int, name: str, *, running: int = MOST) -> None:
+    def __init__(self, size: int, name: str) -> None:
         self._most_busy = size
-        self._most_running = running
         self._name = name
         self._lock = threading.Lock()
         self._pending: deque[_Call] = deque()
         self._idle: list[SimpleQueue[_Call]] = []
         self._busy = 0
-        self._running = 0
         self._threads = 0
 
     def run(
@@ -48,8 +41,7 @@ class Threads:
         future = loop.create_future()
 
         def call() -> None:
-            context.run(provider_wait.set, partial(self._stepping_aside, 1))
-            context.run(disk_wait.set, partial(self._stepping_aside, 0))
+            context.run(provider_wait.set, self._stepping_aside)
             try:
                 answer: Any = (_succeed, future, context.run(function, *args))
             except BaseException as exc:  # noqa: BLE001 - the future has it
@@ -63,24 +55,21 @@ class Threads:
         return future
 
     @contextmanager
-    def _stepping_aside(self, places: int) -> Iterator[None]:
-        """Let another thread run while the block waits, and have `places` among the busy."""
+    def _stepping_aside(self) -> Iterator[None]:
+        """Let another thread work while the block waits."""
         with self._lock:
-            self._running -= 1
-            self._busy -= places
+            self._busy -= 1
             self._start_pending()
         try:
             yield
         finally:
             with self._lock:
-                self._running += 1
-                self._busy += places
+                self._busy += 1
 
     def _start_pending(self) -> None:
         """Start a call if one is pending and may run. The lock must be held."""
         if not self._may_start():
             return
-        self._running += 1
         self._busy += 1
         call = self._pending.popleft()
         if self._idle:
@@ -94,7 +83,6 @@ class Threads:
         return (
             bool(self._pending)
             and self._busy < self._most_busy
-            and self._running < self._most_running
             and (bool(self._idle) or self._threads < MOST)
         )
 
@@ -105,7 +93,6 @@ class Threads:
         while True:
             calls.get()()
             with self._lock:
-                self._running -= 1
                 self._busy -= 1
                 self._idle.append(calls)
                 self._start_pending()

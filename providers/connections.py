@@ -1,15 +1,18 @@
 """HTTP sessions whose connections wait for the idle time at most, and not past a call's deadline.
 
 The timeouts of `requests` begin anew with each byte: a head, or a chunk's size, may come for ever.
+In a fiber nothing here blocks: a connection is made apart, and its socket is asked for what it has,
+or takes, until the event loop says that there is more.
 """
 
 import io
 import socket
 import time
+from collections.abc import Callable
 from contextvars import ContextVar
 from functools import partial
 from http.client import HTTPException
-from ssl import SSLError
+from ssl import SSLError, SSLWantReadError, SSLWantWriteError
 from typing import Any
 from urllib.parse import urlencode
 
@@ -20,6 +23,7 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ProxyError
 
+from catalog.waiting import apart, provider_wait, ready, this_fiber
 from providers.heads import Response
 
 call_deadline: ContextVar[float] = ContextVar("call_deadline")
@@ -82,16 +86,54 @@ class _Reader(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int | None:
-        remaining_s = self._deadline - time.monotonic()
-        if remaining_s <= 0:
-            raise TimeoutError
-        self._socket.settimeout(min(self._idle_timeout_s, remaining_s))
-        read: int | None = self._raw.readinto(buffer)
-        return read
+        fiber = this_fiber()
+        if fiber is None:
+            self._socket.settimeout(self._patience_s())
+            received: int | None = self._raw.readinto(buffer)
+            return received
+        self._socket.settimeout(0)
+        while (received := _unless_it_blocks(self._raw.readinto, buffer)) is None:
+            fiber.wait(ready(self._socket, self._patience_s()))
+        return received
 
     def close(self) -> None:
         self._raw.close()
         super().close()
+
+    def _patience_s(self) -> float:
+        """Return how long to wait. Raises TimeoutError when the deadline has passed."""
+        remaining_s = self._deadline - time.monotonic()
+        if remaining_s <= 0:
+            raise TimeoutError
+        return min(self._idle_timeout_s, remaining_s)
+
+
+def _send_all(sock: socket.socket, data: Any, idle_timeout_s: float) -> None:
+    """Send bytes. Raises TimeoutError when none are taken for the idle time."""
+    fiber = this_fiber()
+    if fiber is None:
+        sock.settimeout(idle_timeout_s)
+        sock.sendall(data)
+        return
+    sock.settimeout(0)
+    with memoryview(data).cast("B") as view:
+        sent = 0
+        while sent < len(view):
+            taken = _unless_it_blocks(sock.send, view[sent:])
+            if taken is None:
+                fiber.wait(ready(sock, idle_timeout_s, to_send=True))
+            sent += taken or 0
+
+
+def _unless_it_blocks(call: Callable[[Any], int | None], data: Any) -> int | None:
+    """Return what the call returns; None when the socket is not ready for it.
+
+    TLS may have to receive before it can send, but not once it is established, by version 1.3.
+    """
+    try:
+        return call(data)
+    except (BlockingIOError, SSLWantReadError, SSLWantWriteError):
+        return None
 
 
 class _Response(Response):
@@ -114,15 +156,23 @@ def _patient_pools(idle_timeout_s: float) -> dict[str, type[HTTPConnectionPool]]
 
     def connect(connection: HTTPConnection) -> None:
         try:
-            type(connection).__mro__[1].connect(connection)  # type: ignore[attr-defined]
+            apart(connect_in_time, connection)
         except (OSError, HTTPException) as exc:
             if connection.proxy is None or isinstance(exc, SSLError):
                 raise
             raise ProxyError("There is no tunnel.", exc) from exc
-        connection.sock.settimeout(idle_timeout_s)
+
+    def connect_in_time(connection: HTTPConnection) -> None:
+        with provider_wait.get()():
+            type(connection).__mro__[1].connect(connection)  # type: ignore[attr-defined]
+
+    def send(connection: HTTPConnection, data: Any) -> None:
+        if connection.sock is None:
+            connection.connect()
+        _send_all(connection.sock, data, idle_timeout_s)
 
     response = staticmethod(partial(_Response, idle_timeout_s=idle_timeout_s))
-    methods = {"connect": connect, "response_class": response}
+    methods = {"connect": connect, "send": send, "response_class": response}
     plain = type("PatientConnection", (HTTPConnection,), methods)
     secure = type("PatientSecureConnection", (HTTPSConnection,), methods)
     return {

@@ -65,8 +65,7 @@ class OpenAIFiles:
     def retrieve_file(self, file: StoredFile) -> StoredFile:
         body = self._get(file, "").json()
         found = stored_file_of(body, Place(file.tenant, file.provider, file.deployment))
-        with self._database.note() as tx:
-            stored_files.refresh(tx, found)
+        self._database.note(lambda tx: stored_files.refresh(tx, found))
         return found
 
     def read_file(self, file: StoredFile, part: Part | None = None) -> Content:

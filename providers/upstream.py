@@ -13,7 +13,7 @@ from typing import Any
 
 import requests
 
-from catalog.waiting import provider_wait
+from catalog.waiting import apart, provider_wait
 from providers.circuit import Circuit
 from providers.connections import Session, call_deadline
 from providers.errors import BerthError
@@ -117,8 +117,12 @@ class Upstream:
 
     def _closed_within(self, wait_s: float) -> bool:
         """Wait before the next try; tell whether there will be none."""
-        with provider_wait.get()():
-            return self._closing.wait(wait_s)
+
+        def wait() -> bool:
+            with provider_wait.get()():
+                return self._closing.wait(wait_s)
+
+        return apart(wait)
 
     def _try(self, method: str, path: str, deadline: float, request: Json) -> Reply:
         if not self.circuit.enter():

@@ -9,6 +9,7 @@ from blobs.directory import BlobDirectory
 from catalog import stored_files
 from catalog.database import Database
 from catalog.stored_files import StoredFile
+from catalog.waiting import apart
 from providers.base import Content, Part
 from providers.errors import StoredFileNotFound
 from providers.file_store import FileUpload, Place
@@ -76,8 +77,8 @@ class HostedFiles:
             blobs = stored_files.mark_deleted(tx, file.id, self._clock())
         if blobs is None:
             raise StoredFileNotFound(file.id)
-        for blob in blobs:
-            self._blobs.delete(blob)
+        if blobs:
+            apart(self._blobs.delete, *blobs)
 
 
 def _expires_at(upload: FileUpload, created_at: int) -> int | None:

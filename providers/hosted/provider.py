@@ -14,6 +14,7 @@ from catalog.database import Database
 from catalog.files import File
 from catalog.pages import Page, PageRequest
 from catalog.stored_files import StoredFile
+from catalog.waiting import apart
 from providers.base import Content, Json, Part, Snapshot, Upload
 from providers.errors import FileNotFound, FileToCopyNotFound, InvalidRequest
 from providers.hosted import ids
@@ -171,7 +172,7 @@ class Hosted:
         """Return a new file, with the source's bytes or, from elsewhere, with a blob of them."""
         if source.chunks is None:
             return self._new_file(container, source.path, source.file)
-        blob = stack.enter_context(stored(self._blobs, source.chunks()))
+        blob = apart(stack.enter_context, stored(self._blobs, source.chunks()))
         return self._new_file(container, source.path, blob)
 
     def _find(self, tx: Connection, container: Container, file_id: str, param: str) -> StoredFile:
@@ -182,8 +183,8 @@ class Hosted:
         return source
 
     def _delete_blobs(self, blobs: Sequence[str]) -> None:
-        for blob in blobs:
-            self._blobs.delete(blob)
+        if blobs:
+            apart(self._blobs.delete, *blobs)
 
     def _new_file(self, container: Container, path: str, bytes_of: NewBlob | StoredFile) -> File:
         now = self._clock()

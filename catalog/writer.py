@@ -187,7 +187,10 @@ class _Link:
 
     def run(self, statement: Callable[[sa.Connection], T]) -> T:
         """Run a statement that is a transaction of its own."""
-        return self._patiently(statement)
+        result = self._patiently(statement)
+        if self._connection is not None and self._connection.in_transaction():
+            self._connection.commit()  # SQLAlchemy begins one for a statement that it runs
+        return result
 
     def begin(self) -> sa.Connection:
         """Begin a transaction, and return the connection that it is on."""

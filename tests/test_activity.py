@@ -46,8 +46,7 @@ def test_a_container_in_use_does_not_expire(client: TestClient, clock: Clock) ->
 def test_a_note_is_seen_by_others_at_once(tmp_path: Path) -> None:
     mine, other = Database(tmp_path / "catalog.db"), Database(tmp_path / "catalog.db")
     mine.migrate()
-    with mine.note() as tx:
-        tx.execute(sa.text("INSERT INTO leases VALUES ('a', 'me', 1)"))
+    mine.note(lambda tx: tx.execute(sa.text("INSERT INTO leases VALUES ('a', 'me', 1)")))
     with other.look() as connection:
         holders = connection.execute(sa.text("SELECT holder FROM leases")).scalars().all()
     mine.close()
@@ -60,8 +59,7 @@ def test_only_what_an_answer_promises_waits_for_the_disk(tmp_path: Path) -> None
     database = Database(tmp_path / "catalog.db")
     with database.write() as tx:
         promised = tx.exec_driver_sql("PRAGMA synchronous").scalar()
-    with database.note() as tx:
-        noted = tx.exec_driver_sql("PRAGMA synchronous").scalar()
+    noted = database.note(lambda tx: tx.exec_driver_sql("PRAGMA synchronous").scalar())
     database.close()
 
     assert (promised, noted) == (2, 1)
@@ -81,7 +79,7 @@ def test_a_thread_that_waits_too_long_to_write_is_told_so(
         except sa.exc.OperationalError as exc:
             refused.append(str(exc.orig))
 
-    with database.note():
+    with database.notes():
         thread = threading.Thread(target=write)
         thread.start()
         thread.join()

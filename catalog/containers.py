@@ -51,10 +51,17 @@ def insert(tx: sa.Connection, container: Container) -> None:
 
 
 def touch(
-    tx: sa.Connection, tenant: str, container_id: str, *, provider: str | None, now: float
+    tx: sa.Connection,
+    tenant: str,
+    container_id: str,
+    *,
+    provider: str | None,
+    backend: str | None = None,
+    now: float,
 ) -> Container | None:
     """Refresh the activity of a container that is alive, and return it; None when there is none."""
-    row = _touch.first(tx, {"id": container_id, "tenant": tenant, "wanted": provider, "now": now})
+    wanted = {"wanted": provider, "wanted_backend": backend}
+    row = _touch.first(tx, {"id": container_id, "tenant": tenant, **wanted, "now": now})
     return Container(*row) if row is not None else None
 
 
@@ -197,6 +204,8 @@ _touch = Prepared(
     .where(
         *_of_tenant,
         sa.func.coalesce(sa.bindparam("wanted"), containers.c.provider) == containers.c.provider,
+        sa.func.coalesce(sa.bindparam("wanted_backend"), containers.c.backend)
+        == containers.c.backend,
         _alive(_now),
     )
     .values(last_active_at=_now, expires_at=_now + containers.c.expires_minutes * 60)

@@ -30,14 +30,22 @@ class Lookup:
         return self._clock() - self._retention_s
 
     def visible(
-        self, call: Call, tenant: str, container_id: str, provider: str | None
+        self,
+        call: Call,
+        tenant: str,
+        container_id: str,
+        provider: str | None,
+        *,
+        only_hosted_active: bool = False,
     ) -> Container:
-        """Return a container that is alive or still shown. Raises ContainerNotFound."""
+        """Return a container that is alive or still shown. Raises ContainerNotFound.
+
+        With `only_hosted_active` it is left to the caller to note what a native provider says.
+        """
         if provider is not None:
             call.serve_by(provider)
-        container = self._touch(tenant, container_id, provider)
-        if container is None:
-            container = self._find(tenant, container_id, provider)
+        backend = "hosted" if only_hosted_active else None
+        container = self._touch(tenant, container_id, provider, backend)
         if container is None:
             raise ContainerNotFound(container_id)
         call.serve_by(container.provider)
@@ -59,21 +67,28 @@ class Lookup:
             )
             raise ContainerExpired if shown else ContainerNotFound(container.id)
 
-    def _touch(self, tenant: str, container_id: str, provider: str | None) -> Container | None:
-        """Return a container that is alive, its activity noted unless the disk takes nothing."""
-        now = self._clock()
-        try:
-            return self._database.note(
-                lambda tx: containers.touch(tx, tenant, container_id, provider=provider, now=now)
+    def _touch(
+        self, tenant: str, container_id: str, provider: str | None, backend: str | None
+    ) -> Container | None:
+        """Return a container, its activity noted if it is alive, unless the disk takes nothing."""
+        now, kept_since = self._clock(), self.kept_since()
+
+        def find(tx: Connection) -> Container | None:
+            return containers.find(
+                tx, tenant, container_id, provider=provider, kept_since=kept_since
             )
+
+        def touch(tx: Connection) -> Container | None:
+            touched = containers.touch(
+                tx, tenant, container_id, provider=provider, backend=backend, now=now
+            )
+            return touched or find(tx)
+
+        try:
+            return self._database.note(touch)
         except OperationalError as exc:
             if "locked" in str(exc.orig):
                 raise
             logger.warning("Activity could not be noted: %s", exc.orig)
-            return None  # what is stored can be read all the same
-
-    def _find(self, tenant: str, container_id: str, provider: str | None) -> Container | None:
-        with self._database.look() as tx:
-            return containers.find(
-                tx, tenant, container_id, provider=provider, kept_since=self.kept_since()
-            )
+        with self._database.look() as tx:  # what is stored can be read all the same
+            return find(tx)

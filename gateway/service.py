@@ -78,7 +78,9 @@ class ContainerService(Operations):
     ) -> Json:
         """Return the container and count this as activity; an expired one stays as it was."""
         with self._call("container_retrieve", caller, provider, container_id) as call:
-            container = self._lookup.visible(call, caller.tenant, container_id, provider)
+            container = self._lookup.visible(
+                call, caller.tenant, container_id, provider, only_hosted_active=True
+            )
             if not container.expired(self._clock()):
                 container = self._refreshed(container)
             body = container_body(container, self._clock())

@@ -1,181 +1,147 @@
-"""HTTP sessions whose connections wait for the idle time at most, and not past a call's deadline.
+"""Pooled connections to one provider, whose calls do no more than they need.
 
-The timeouts of `requests` begin anew with each byte: a head, or a chunk's size, may come for ever.
-In a fiber nothing here blocks: a connection is made apart, and its socket is asked for what it has,
-or takes, until the event loop says that there is more.
+What connects is `requests` and the `urllib3` under it: they know proxies, certificates and TLS. A
+call on a connection that is open is written and read by `providers/wire.py`: what both do for each
+call anew, for cookies, redirects, hooks and settings that are known here, took most of its time.
+In a fiber nothing here blocks: a connection is made apart.
 """
 
-import io
-import socket
-import time
-from collections.abc import Callable
-from contextvars import ContextVar
-from functools import partial
+from functools import cached_property, partial
 from http.client import HTTPException
-from ssl import SSLError, SSLWantReadError, SSLWantWriteError
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
+import orjson
 import requests
 from requests.adapters import HTTPAdapter
-from requests.structures import CaseInsensitiveDict
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
+from urllib3 import HTTPConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import ProxyError
+from urllib3.exceptions import HTTPError
 
-from catalog.waiting import apart, provider_wait, ready, this_fiber
-from providers.heads import Response
+from catalog.waiting import apart, provider_wait
+from providers.failures import broken, not_connected, not_taken
+from providers.wire import Body, Response, TookNoMore, head_of, send_request
 
-call_deadline: ContextVar[float] = ContextVar("call_deadline")
-"""When the call that this thread is about to send has to end, by `time.monotonic`."""
+Connection = HTTPConnection | HTTPSConnection
+Headers = dict[str, str]
 
 
-class Session(requests.Session):
+class Session:
     """Sends one request a `call`, and takes nothing from the environment.
 
-    `proxy` is the URL of an HTTP proxy, with its credentials if it wants any.
+    `proxy` is the URL of an HTTP proxy, with its credentials if it wants any; `ca_bundle` a file of
+    the certificates to trust instead of the usual ones.
     """
-
-    def __init__(self, *, connections: int, idle_timeout_s: float, proxy: str | None) -> None:
-        super().__init__()
-        self._adapter = HTTPAdapter(pool_maxsize=connections)
-        self._managers: list[PoolManager] = [self._adapter.poolmanager]
-        if proxy is not None:
-            self.proxies = {"http": proxy, "https": proxy}
-            self._managers.append(self._adapter.proxy_manager_for(proxy))
-        for manager in self._managers:
-            manager.pool_classes_by_scheme = _patient_pools(idle_timeout_s)
-
-    def call(
-        self, method: str, url: str, *, timeout: tuple[float, float], **request: Any
-    ) -> requests.Response:
-        """Send a request and return its answer, its body unread.
-
-        `request` is what `requests` takes: `params`, `json`, `data`, `headers`. What its own
-        `request` asks for each call is known here: there are no cookies, hooks or redirects, and
-        all settings are this session's. That was half of what a small call cost.
-        """
-        prepared = requests.PreparedRequest()
-        prepared.method = method
-        params = request.get("params")
-        prepared.url = f"{url}?{urlencode(params)}" if params else url
-        prepared.headers = CaseInsensitiveDict({**self.headers, **request.get("headers", {})})
-        prepared.prepare_body(request.get("data"), None, request.get("json"))
-        return self._adapter.send(
-            prepared, stream=True, timeout=timeout, verify=self.verify or True, proxies=self.proxies
-        )
-
-    def close(self) -> None:
-        """Close all connections that are not in use; urllib3 leaves that to the garbage."""
-        for manager in self._managers:
-            for key in manager.pools.keys():  # noqa: SIM118  # it cannot be iterated over
-                manager.pools[key].close()
-        super().close()
-
-
-class _Reader(io.RawIOBase):
-    """Reads from a socket, with a timeout that shrinks as the deadline comes."""
-
-    def __init__(self, sock: socket.socket, raw: Any, idle_timeout_s: float) -> None:
-        self._socket = sock
-        self._raw = raw
-        self._idle_timeout_s = idle_timeout_s
-        self._deadline = call_deadline.get()
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int | None:
-        fiber = this_fiber()
-        if fiber is None:
-            self._socket.settimeout(self._patience_s())
-            received: int | None = self._raw.readinto(buffer)
-            return received
-        self._socket.settimeout(0)
-        while (received := _unless_it_blocks(self._raw.readinto, buffer)) is None:
-            fiber.wait(ready(self._socket, self._patience_s()))
-        return received
-
-    def close(self) -> None:
-        self._raw.close()
-        super().close()
-
-    def _patience_s(self) -> float:
-        """Return how long to wait. Raises TimeoutError when the deadline has passed."""
-        remaining_s = self._deadline - time.monotonic()
-        if remaining_s <= 0:
-            raise TimeoutError
-        return min(self._idle_timeout_s, remaining_s)
-
-
-def _send_all(sock: socket.socket, data: Any, idle_timeout_s: float) -> None:
-    """Send bytes. Raises TimeoutError when none are taken for the idle time."""
-    fiber = this_fiber()
-    if fiber is None:
-        sock.settimeout(idle_timeout_s)
-        sock.sendall(data)
-        return
-    sock.settimeout(0)
-    with memoryview(data).cast("B") as view:
-        sent = 0
-        while sent < len(view):
-            taken = _unless_it_blocks(sock.send, view[sent:])
-            if taken is None:
-                fiber.wait(ready(sock, idle_timeout_s, to_send=True))
-            sent += taken or 0
-
-
-def _unless_it_blocks(call: Callable[[Any], int | None], data: Any) -> int | None:
-    """Return what the call returns; None when the socket is not ready for it.
-
-    TLS may have to receive before it can send, but not once it is established, by version 1.3.
-    """
-    try:
-        return call(data)
-    except (BlockingIOError, SSLWantReadError, SSLWantWriteError):
-        return None
-
-
-class _Response(Response):
-    """An answer read by a `_Reader`."""
 
     def __init__(
-        self, sock: socket.socket, *args: Any, idle_timeout_s: float, **kwargs: Any
+        self,
+        base_url: str,
+        headers: Headers,
+        *,
+        connections: int,
+        idle_timeout_s: float,
+        proxy: str | None = None,
+        ca_bundle: str | None = None,
     ) -> None:
-        super().__init__(sock, *args, **kwargs)
-        raw = self.fp.detach()
-        self.fp = io.BufferedReader(_Reader(sock, raw, idle_timeout_s))
+        parts = urlsplit(base_url)
+        self._base_url = base_url
+        self._base_path = parts.path
+        self._headers = {"Host": parts.netloc.rpartition("@")[2], **headers}
+        self._idle_timeout_s = idle_timeout_s
+        self._adapter = HTTPAdapter(pool_maxsize=connections)
+        self._proxies = {} if proxy is None else {parts.scheme: proxy}
+        self._verify = ca_bundle or True
+        self._tunnels = parts.scheme == "https" and proxy is not None
+        self._forwards = parts.scheme == "http" and proxy is not None
 
+    def call(self, method: str, path: str, connect_timeout_s: float, **request: Any) -> Response:
+        """Send a request and return its answer, its body unread.
 
-def _patient_pools(idle_timeout_s: float) -> dict[str, type[HTTPConnectionPool]]:
-    """Return pools whose sockets wait for the idle timeout also while they send.
-
-    urllib3 leaves the connect timeout on them until it reads. Of a proxy's tunnel that does not
-    come about, it does not tell that nothing was sent yet.
-    """
-
-    def connect(connection: HTTPConnection) -> None:
+        `request` is what `requests` takes: `params`, `json`, `data`, `headers`. Raises
+        UpstreamError, and what iterating over `data` does.
+        """
+        headers = {**self._headers, **request.get("headers", {})}
+        body = _body(method, request, headers)
+        target = self._base_path + path
+        if params := request.get("params"):
+            target += f"?{urlencode(params)}"
+        if self._forwards:
+            target = f"http://{headers['Host']}{target}"
+            headers |= self._pool.proxy_headers
+        head = head_of(method, target, headers)
+        connection = self._connected(connect_timeout_s)
         try:
-            apart(connect_in_time, connection)
+            response = self._exchange(connection, method, head, body)
+        except BaseException:
+            connection.close()
+            raise
+        response.on_end = partial(self._take_back, connection)
+        return response
+
+    def close(self) -> None:
+        """Close all connections that are not in use."""
+        self._pool.close()
+
+    def _exchange(self, connection: Connection, method: str, head: bytes, body: Body) -> Response:
+        response = connection.response_class(connection.sock, method=method)
+        try:
+            send_request(connection.sock, head, body, self._idle_timeout_s)
+        except TookNoMore:
+            response.may_be_last = True
+        except OSError as exc:
+            raise not_taken(exc) from exc
+        try:
+            response.begin()
         except (OSError, HTTPException) as exc:
-            if connection.proxy is None or isinstance(exc, SSLError):
-                raise
-            raise ProxyError("There is no tunnel.", exc) from exc
+            raise broken(exc) from exc
+        return response
 
-    def connect_in_time(connection: HTTPConnection) -> None:
-        with provider_wait.get()():
-            type(connection).__mro__[1].connect(connection)  # type: ignore[attr-defined]
-
-    def send(connection: HTTPConnection, data: Any) -> None:
+    def _connected(self, timeout_s: float) -> Connection:
+        """Return a connection that nobody uses. Raises UpstreamError."""
+        connection: Connection = self._pool._get_conn()  # noqa: SLF001 - urllib3 has no other way
         if connection.sock is None:
-            connection.connect()
-        _send_all(connection.sock, data, idle_timeout_s)
+            connection.timeout = timeout_s
+            try:
+                apart(self._connect, connection)
+            except (HTTPError, HTTPException, OSError) as exc:
+                connection.close()
+                raise not_connected(exc, by_proxy=bool(self._proxies)) from exc
+        return connection
 
-    response = staticmethod(partial(_Response, idle_timeout_s=idle_timeout_s))
-    methods = {"connect": connect, "send": send, "response_class": response}
-    plain = type("PatientConnection", (HTTPConnection,), methods)
-    secure = type("PatientSecureConnection", (HTTPSConnection,), methods)
-    return {
-        "http": type("PatientPool", (HTTPConnectionPool,), {"ConnectionCls": plain}),
-        "https": type("PatientSecurePool", (HTTPSConnectionPool,), {"ConnectionCls": secure}),
-    }
+    def _connect(self, connection: Connection) -> None:
+        with provider_wait.get()():
+            if self._tunnels:
+                self._pool._prepare_proxy(connection)  # noqa: SLF001 - as in `_connected`
+            else:
+                connection.connect()
+
+    def _take_back(self, connection: Connection, usable: bool) -> None:  # noqa: FBT001
+        if usable:
+            self._pool._put_conn(connection)  # noqa: SLF001 - as in `_connected`
+        else:
+            connection.close()
+
+    @cached_property
+    def _pool(self) -> HTTPConnectionPool:
+        """The pool, with what `requests` knows of TLS and proxies."""
+        request = requests.Request("GET", self._base_url).prepare()
+        pool = self._adapter.get_connection_with_tls_context(request, self._verify, self._proxies)
+        self._adapter.cert_verify(pool, self._base_url, self._verify, None)
+        response = staticmethod(partial(Response, idle_timeout_s=self._idle_timeout_s))
+        pool.ConnectionCls = type("Connection", (pool.ConnectionCls,), {"response_class": response})
+        return pool
+
+
+def _body(method: str, request: dict[str, Any], headers: Headers) -> Body:
+    """Return the body of a request, and add to its headers what they have to say of it."""
+    body: Body = request.get("data")
+    if "json" in request:
+        body = orjson.dumps(request["json"])
+        headers["Content-Type"] = "application/json"
+    if isinstance(body, bytes) or hasattr(body, "len"):
+        headers["Content-Length"] = str(len(body) if isinstance(body, bytes) else body.len)
+    elif body is not None:
+        headers["Transfer-Encoding"] = "chunked"
+    elif method != "GET":
+        headers["Content-Length"] = "0"
+    return body

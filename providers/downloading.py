@@ -24,7 +24,7 @@ def content_of(path: str, reply: Reply, part: Part | None) -> Content:
         headers["ETag"] = told["ETag"]
     if told.get("Accept-Ranges") == "bytes":
         headers["Accept-Ranges"] = "bytes"
-    if reply.response.status_code == 206:
+    if reply.response.status == 206:
         cut = _CONTENT_RANGE.fullmatch(told.get("Content-Range", ""))
         cut_size = _size(cut)
         if part is None or cut is None or cut_size < 1 or size not in {None, cut_size}:

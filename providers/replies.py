@@ -7,9 +7,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from http.client import HTTPException
 
-import requests
-from urllib3.exceptions import HTTPError, ReadTimeoutError
-
 from catalog.waiting import provider_wait
 from providers.circuit import Circuit
 from providers.exchange import Exchange, Json, without
@@ -23,6 +20,7 @@ from providers.upstream_errors import (
     UpstreamUnauthorized,
     UpstreamUnavailable,
 )
+from providers.wire import Response
 
 CHUNK_BYTES = 256 * 1024
 MAX_JSON_BYTES = 8 * 1024 * 1024
@@ -34,7 +32,7 @@ _NO_RANGE = re.compile(r"bytes \*/[0-9]{1,18}")
 class Reply:
     """An answer of the provider that is not an error, its body still unread."""
 
-    response: requests.Response
+    response: Response
     deadline: float
     said: Exchange
     circuit: Circuit
@@ -88,11 +86,11 @@ class Reply:
         return redacted
 
 
-def error_of(response: requests.Response, deadline: float, credentials: str) -> UpstreamError:
+def error_of(response: Response, deadline: float, credentials: str) -> UpstreamError:
     """Return what an answer with an error status means, without the credentials it may repeat."""
     error = _error_object(response, deadline, credentials)
     retry_after = _retry_after(response.headers.get("Retry-After"))
-    status = response.status_code
+    status = response.status
     processed = status < 400 or status >= 500
     if status in {401, 403, 407}:
         return UpstreamUnauthorized("The provider refuses the gateway's credentials.")
@@ -124,7 +122,7 @@ class _Chunks:
     """Iterates over a body as it arrives; translates what can go wrong on the way."""
 
     def __init__(
-        self, response: requests.Response, deadline: float, circuit: Circuit | None = None
+        self, response: Response, deadline: float, circuit: Circuit | None = None
     ) -> None:
         self._response = response
         self._deadline = deadline
@@ -141,11 +139,11 @@ class _Chunks:
             raise UpstreamTimeout("The provider did not finish in time.", processed=True)
         try:
             with self._turns.waiting(), provider_wait.get()():
-                chunk: bytes = self._response.raw.read1(CHUNK_BYTES)
-        except ReadTimeoutError as exc:
+                chunk: bytes = self._response.read1(CHUNK_BYTES)
+        except TimeoutError as exc:
             self._end(failed=True)
             raise UpstreamTimeout("The provider did not finish in time.", processed=True) from exc
-        except (HTTPError, HTTPException, OSError) as exc:
+        except (HTTPException, OSError) as exc:
             self._end(failed=True)
             raise UpstreamFailed("The provider's answer broke off.", processed=True) from exc
         if not chunk:
@@ -164,7 +162,7 @@ class _Chunks:
         self._response.close()
 
 
-def _error_object(response: requests.Response, deadline: float, credentials: str) -> Json:
+def _error_object(response: Response, deadline: float, credentials: str) -> Json:
     """Return the `error` of a body in OpenAI's form; an empty one for anything else."""
     body = bytearray()
     try:

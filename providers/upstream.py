@@ -11,15 +11,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import requests
-
 from catalog.waiting import apart, provider_wait
 from providers.circuit import Circuit
-from providers.connections import Session, call_deadline
-from providers.errors import BerthError
+from providers.connections import Session
 from providers.exchange import Exchange, Json, exchange
-from providers.failures import failure_of
 from providers.replies import Reply, error_of
+from providers.sockets import call_deadline
 from providers.turns import ClientBody
 from providers.upstream_errors import (
     UpstreamError,
@@ -29,6 +26,7 @@ from providers.upstream_errors import (
     UpstreamUnauthorized,
     UpstreamUnavailable,
 )
+from providers.wire import Response
 
 BACKOFF_S = 0.5
 MAX_BACKOFF_S = 8
@@ -67,17 +65,16 @@ class Upstream:
         proxy: str | None = None,
         ca_bundle: str | None = None,
     ) -> None:
-        self._base_url = base_url
         self._credentials = headers.get("api-key") or headers.get("Authorization", "")[7:]
         self._limits = limits
         self._session = Session(
-            connections=connections, idle_timeout_s=limits.idle_timeout_s, proxy=proxy
+            base_url,
+            {"User-Agent": "berth", "Accept-Encoding": "identity", **headers},
+            connections=connections,
+            idle_timeout_s=limits.idle_timeout_s,
+            proxy=proxy,
+            ca_bundle=ca_bundle,
         )
-        self._session.headers.update(
-            {"User-Agent": "berth", "Accept-Encoding": "identity", **headers}
-        )
-        if ca_bundle is not None:
-            self._session.verify = ca_bundle
         self._closing = threading.Event()
         self.circuit = Circuit()
         self.observe: Callable[[str], None] = unobserved
@@ -137,7 +134,7 @@ class Upstream:
             request = {**request, "data": body}
         try:
             response = self._send(method, path, deadline, request)
-            if not 200 <= response.status_code < 300:
+            if not 200 <= response.status < 300:
                 raise error_of(response, deadline, self._credentials)
         except UpstreamError as error:
             late = isinstance(body, ClientBody) and body.is_late
@@ -148,20 +145,13 @@ class Upstream:
             said.seconds = time.perf_counter() - started
         return Reply(response, deadline, said, self.circuit, self._credentials)
 
-    def _send(self, method: str, path: str, deadline: float, request: Json) -> requests.Response:
-        remaining = max(0.001, deadline - time.monotonic())
-        timeout = (
-            min(self._limits.connect_timeout_s, remaining),
-            min(self._limits.idle_timeout_s, remaining),
-        )
+    def _send(self, method: str, path: str, deadline: float, request: Json) -> Response:
+        remaining_s = max(0.001, deadline - time.monotonic())
         call_deadline.set(deadline)
-        try:
-            with provider_wait.get()():
-                return self._session.call(method, self._base_url + path, timeout=timeout, **request)
-        except BerthError:  # from the body that a client streams through us
-            raise
-        except requests.RequestException as exc:
-            raise failure_of(exc) from exc
+        with provider_wait.get()():
+            return self._session.call(
+                method, path, min(self._limits.connect_timeout_s, remaining_s), **request
+            )
 
     def _count(self, error: UpstreamError) -> None:
         """Tell the circuit; what the request or the credentials are to blame for is no failure."""

@@ -5,7 +5,7 @@ around a query of one row that costs several times what SQLite takes for it. A `
 in SQLAlchemy's language too, with `bindparam` where a value goes, but the driver's cursor runs it.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -58,13 +58,18 @@ class Prepared:
         cursor.close()
         return changed
 
-    def run_each(self, tx: sa.Connection, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Run the statement with the values of each row."""
+    def run_each(self, tx: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Run the statement, an insert, with the values of each row, all at once.
+
+        For one row after the other a thread would hand the GIL to and fro.
+        """
         compiled = self._compiled_for(tx.dialect)
-        parameters = [_parameters(compiled, values) for values in rows]
+        insert, _, row = compiled.text.rpartition(" VALUES ")
+        text = f"{insert} VALUES {', '.join([row] * len(rows))}"
+        parameters = [value for values in rows for value in _parameters(compiled, values)]
         cursor = tx.connection.cursor()
-        with _as_sqlalchemy(tx.dialect, compiled.text):
-            cursor.executemany(compiled.text, parameters)
+        with _as_sqlalchemy(tx.dialect, text):
+            cursor.execute(text, parameters)
         cursor.close()
 
     def _run(self, tx: sa.Connection, values: Mapping[str, Any]) -> tuple[_Compiled, Any]:

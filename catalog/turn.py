@@ -4,20 +4,22 @@ import threading
 import time
 from collections import deque
 
-from catalog.waiting import Waiter, new_waiter
+from catalog.waiting import Waiter, new_waiter, this_fiber
 
 
 class Turn:
     """A lock that threads and fibers may wait for, and that tells whether anybody does.
 
-    Who comes while nobody has it takes it, also before one that was woken for it: to pass it from
-    hand to hand would let all wait for each one's waking up.
+    Who comes while nobody has it takes it. When it is free again, one of the threads that wait is
+    woken, and all fibers: those have it one after the other, at once. To pass it on from one to the
+    next would let everybody who comes meanwhile wait too, and so on without an end.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._held = False
-        self._asleep: deque[Waiter] = deque()
+        self._fibers: list[Waiter] = []
+        self._threads: deque[Waiter] = deque()
         self._waiting = 0
 
     @property
@@ -42,8 +44,11 @@ class Turn:
         """Let others take it."""
         with self._lock:
             self._held = False
-            waiter = self._asleep.popleft() if self._asleep else None
-        if waiter is not None:
+            woken = [*self._fibers]
+            self._fibers.clear()
+            if self._threads:
+                woken.append(self._threads.popleft())
+        for waiter in woken:
             waiter.wake()
 
     def _wait(self, deadline: float) -> bool:
@@ -53,9 +58,10 @@ class Turn:
                     self._held = True
                     return True
                 waiter = new_waiter()
-                self._asleep.append(waiter)
+                asleep = self._threads if this_fiber() is None else self._fibers
+                asleep.append(waiter)
             if not waiter.wait(max(0, deadline - time.monotonic())):
                 with self._lock:
-                    if waiter in self._asleep:
-                        self._asleep.remove(waiter)
+                    if waiter in asleep:  # else it is woken just now, and tries once more
+                        asleep.remove(waiter)
                         return False

@@ -17,7 +17,7 @@ from typing import Any, Protocol, TypeVar
 from greenlet import getcurrent, greenlet
 
 T = TypeVar("T")
-InThread = Callable[..., Awaitable[Any]]
+InThread = Callable[..., "asyncio.Future[Any]"]
 """Runs a function with its arguments in a thread, in a context that comes first."""
 RunInFiber = Callable[..., Awaitable[Any]]
 """`in_fiber`, with its first argument given."""
@@ -36,10 +36,10 @@ class Fiber(greenlet):
         self.gr_context = context
         self.in_thread = in_thread
 
-    def wait(self, awaitable: Awaitable[T]) -> T:
-        """Let others run until there is a result; return it, or raise what it raises."""
+    def wait(self, future: "asyncio.Future[T]") -> T:
+        """Let others run until there is a result; return it, or raise what it is instead."""
         assert self.parent is not None  # noqa: S101 - whoever called `in_fiber`
-        result: T = self.parent.switch(awaitable)
+        result: T = self.parent.switch(future)
         return result
 
 
@@ -51,22 +51,34 @@ async def in_fiber(
     `in_thread` runs what the function hands to `apart`.
     """
     fiber = Fiber(context, in_thread, function)
-    result = fiber.switch(*args)
-    if fiber.dead:
-        ended: T = result
-        return ended
-    return await asyncio.shield(asyncio.ensure_future(_go_on(fiber, result)))
+    return await _go_on(fiber, fiber.switch(*args))
 
 
-async def _go_on(fiber: Fiber, awaited: Any) -> Any:
+async def _go_on(fiber: Fiber, result: Any) -> Any:
+    """Return what the fiber does in the end; `result` is that, or the future it waits for."""
     while not fiber.dead:
+        future: asyncio.Future[Any] = result
         try:
-            result = await awaited
-        except BaseException as exc:  # noqa: BLE001 - the fiber has it
-            awaited = fiber.throw(exc)
-        else:
-            awaited = fiber.switch(result)
-    return awaited
+            await asyncio.shield(future)
+        except BaseException:
+            if not future.done():  # who called is cancelled
+                alone = asyncio.ensure_future(_go_on(fiber, future))
+                _alone.add(alone)
+                alone.add_done_callback(_alone.discard)
+                raise
+        result = _resume(fiber, future)
+    return result
+
+
+_alone: set["asyncio.Future[Any]"] = set()
+"""What goes on for callers that were cancelled: a loop keeps no task from the garbage."""
+
+
+def _resume(fiber: Fiber, future: "asyncio.Future[Any]") -> Any:
+    if future.cancelled():
+        return fiber.throw(asyncio.CancelledError())
+    error = future.exception()
+    return fiber.switch(future.result()) if error is None else fiber.throw(error)
 
 
 def this_fiber() -> Fiber | None:
@@ -84,30 +96,29 @@ def apart(function: Callable[..., T], *args: Any) -> T:
     return result
 
 
-async def ready(sock: socket.socket, timeout_s: float, *, to_send: bool = False) -> None:
+def until_ready(
+    fiber: Fiber, sock: socket.socket, timeout_s: float, *, to_send: bool = False
+) -> None:
     """Return when the socket has something to receive, or takes something. Raises TimeoutError."""
     loop = asyncio.get_running_loop()
     happened = loop.create_future()
     add, remove = loop.add_reader, loop.remove_reader
     if to_send:
         add, remove = loop.add_writer, loop.remove_writer
-    late = loop.call_later(timeout_s, _fail, happened)
-    add(sock.fileno(), _succeed, happened)
+    late = loop.call_later(timeout_s, _end, happened, False)  # noqa: FBT003
+    add(sock.fileno(), _end, happened, True)  # noqa: FBT003
     try:
-        await happened
+        in_time = fiber.wait(happened)
     finally:
         late.cancel()
         remove(sock.fileno())
+    if not in_time:
+        raise TimeoutError
 
 
-def _succeed(future: "asyncio.Future[None]") -> None:
+def _end(future: "asyncio.Future[T]", result: T) -> None:
     if not future.done():
-        future.set_result(None)
-
-
-def _fail(future: "asyncio.Future[None]") -> None:
-    if not future.done():
-        future.set_exception(TimeoutError())
+        future.set_result(result)
 
 
 class Waiter(Protocol):
@@ -141,19 +152,17 @@ class _Waiting:
     def __init__(self, fiber: Fiber) -> None:
         self._fiber = fiber
         self._loop = asyncio.get_running_loop()
-        self._woken = self._loop.create_future()
+        self._woken: asyncio.Future[bool] = self._loop.create_future()
 
     def wait(self, timeout_s: float | None = None) -> bool:
-        late = None if timeout_s is None else self._loop.call_later(timeout_s, self._end, False)
-        woken = self._fiber.wait(self._woken)
-        if late is not None:
+        if timeout_s is None:
+            return self._fiber.wait(self._woken)
+        late = self._loop.call_later(timeout_s, _end, self._woken, False)  # noqa: FBT003
+        try:
+            return self._fiber.wait(self._woken)
+        finally:
             late.cancel()
-        return woken
 
     def wake(self) -> None:
         with suppress(RuntimeError):  # the loop has ended: nobody waits any more
-            self._loop.call_soon_threadsafe(self._end, True)
-
-    def _end(self, woken: bool) -> None:
-        if not self._woken.done():
-            self._woken.set_result(woken)
+            self._loop.call_soon_threadsafe(_end, self._woken, True)  # noqa: FBT003

@@ -1,11 +1,12 @@
 """The events of a process: who did what to which container, from where, and with which answer.
 
 The event of a change is recorded in the transaction that makes the change. Those of reads and of
-refusals are gathered and recorded together: a process that is killed loses at most `FLUSH_S` of
-them.
+refusals are gathered and recorded together, as notes: a process that is killed loses at most
+`FLUSH_S` of them, and a power cut those since the last checkpoint.
 """
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 
@@ -15,9 +16,11 @@ from sqlalchemy.exc import OperationalError
 from catalog import events
 from catalog.database import Database
 from catalog.events import Event
+from catalog.waiting import apart
 
 FLUSH_S = 0.5
-FLUSH_AT = 500
+TOGETHER = 50
+PAUSE_S = 0.001
 MOST_GATHERED = 10_000
 """How many events wait while the catalog cannot be written, as on a full disk; no more after."""
 
@@ -43,24 +46,22 @@ class Audit:
         """Record an event soon."""
         with self._lock:
             self._gathered.append(event)
-            enough = len(self._gathered) % FLUSH_AT == 0
-        if enough:
-            self.flush_if_possible()
 
     def flush_if_possible(self) -> None:
         """Record what was gathered; it waits on where the catalog cannot be written now."""
         with suppress(OperationalError):
-            self.flush()
+            apart(self.flush)
 
     def flush(self) -> None:
-        """Record what was gathered."""
+        """Record what was gathered, a few at a time, so that nobody waits long to write."""
         with self._lock:
             gathered, self._gathered = self._gathered, []
-        if not gathered:
-            return
         try:
-            with self._database.write() as tx:
-                events.insert(tx, gathered)
+            while gathered:
+                with self._database.notes() as tx:
+                    events.insert(tx, gathered[:TOGETHER])
+                del gathered[:TOGETHER]
+                time.sleep(PAUSE_S)
         except OperationalError:
             with self._lock:
                 self._gathered = (gathered + self._gathered)[:MOST_GATHERED]

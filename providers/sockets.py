@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from ssl import SSLWantReadError, SSLWantWriteError
 from typing import Any
 
-from catalog.waiting import apart, ready, this_fiber
+from catalog.waiting import apart, this_fiber, until_ready
 
 call_deadline: ContextVar[float] = ContextVar("call_deadline")
 """When the call that is about to be sent has to end, by `time.monotonic`."""
@@ -36,7 +36,7 @@ class Reader(io.RawIOBase):
             return apart(self._receive, buffer)
         self._socket.settimeout(0)
         while (received := _unless_it_blocks(self._socket.recv_into, buffer)) is None:
-            fiber.wait(ready(self._socket, self._patience_s()))
+            until_ready(fiber, self._socket, self._patience_s())
         return received
 
     def _receive(self, buffer: Any) -> int:
@@ -62,7 +62,7 @@ def send_all(sock: socket.socket, data: bytes, idle_timeout_s: float) -> None:
     while view:
         sent = _unless_it_blocks(sock.send, view)
         if sent is None:
-            fiber.wait(ready(sock, idle_timeout_s, to_send=True))
+            until_ready(fiber, sock, idle_timeout_s, to_send=True)
         view = view[sent or 0 :]
 
 

@@ -24,7 +24,7 @@ from gateway.config import ProviderConfig, complete
 from gateway.document import Document, ServedDocument, unchecked
 from gateway.edge import Edge, StrictPaths
 from gateway.errors import error_handler
-from gateway.prepared import Page, PreparedValidation, prepare_handlers
+from gateway.prepared import Page, PreparedRouting, PreparedValidation, prepare_handlers
 from gateway.rate_limiting import RateLimiting
 from gateway.requests import StreamingRequest
 from gateway.security import cors
@@ -89,7 +89,11 @@ def _middlewares(settings: Settings, document: Document) -> list[Any]:
     middlewares: list[Any] = [edge]
     if settings.cors_origins:
         middlewares.append(partial(CORSMiddleware, **cors(settings.cors_origins)))
-    ours = {SwaggerUIMiddleware: Page, RequestValidationMiddleware: PreparedValidation}
+    ours = {
+        SwaggerUIMiddleware: Page,
+        RoutingMiddleware: PreparedRouting,
+        RequestValidationMiddleware: PreparedValidation,
+    }
     for middleware in ConnexionMiddleware.default_middlewares:
         if middleware is SwaggerUIMiddleware:
             middlewares += [StrictPaths, partial(ServedDocument, document=document)]

@@ -10,15 +10,19 @@ from typing import Any
 
 import orjson
 from connexion.apps.flask import FlaskOperation
+from connexion.frameworks.flask import flaskify_endpoint
+from connexion.middleware.abstract import ROUTING_CONTEXT
 from connexion.middleware.request_validation import (
     RequestValidationAPI,
     RequestValidationMiddleware,
     RequestValidationOperation,
 )
+from connexion.middleware.routing import RoutingMiddleware
 from connexion.middleware.swagger_ui import SwaggerUIMiddleware
 from connexion.operations import AbstractOperation
-from flask import Flask, Response, request
-from starlette.types import Receive, Scope, Send
+from flask import Flask, Request, Response, request
+from starlette.types import ASGIApp, Receive, Scope, Send
+from werkzeug.routing import MapAdapter, Rule
 
 from gateway.validation import ARGUMENTS
 
@@ -43,10 +47,75 @@ class Handler:
 
 
 def prepare_handlers(flask: Flask) -> None:
-    """Replace each view that connexion made by one that needs no decorators."""
+    """Replace each view that connexion made by one that needs no decorators, found at once."""
     for endpoint, view in flask.view_functions.items():
         if isinstance(view, FlaskOperation):
             flask.view_functions[endpoint] = Handler(inspect.unwrap(view))
+    rules = {rule.endpoint.rpartition(".")[2]: rule for rule in flask.url_map.iter_rules()}
+    by_path = flask.create_url_adapter
+
+    def create_url_adapter(request: Request | None) -> "MapAdapter | Routed | None":
+        scope = {"extensions": {}} if request is None else request.environ["asgi.scope"]
+        routing = scope["extensions"].get(ROUTING_CONTEXT, {})
+        if routing.get("operation_id") is None:
+            return by_path(request)
+        return Routed(rules[flaskify_endpoint(routing["operation_id"])], scope["path_params"])
+
+    flask.create_url_adapter = create_url_adapter  # type: ignore[method-assign,assignment]
+
+
+class Routed:
+    """What Flask asks for the view of a request, when connexion has found it already."""
+
+    def __init__(self, rule: Rule, arguments: dict[str, str]) -> None:
+        self._found = rule, arguments
+
+    def match(self, *, return_rule: bool) -> tuple[Rule, dict[str, str]]:
+        """Return the view's rule, and the parts of the path that are its arguments."""
+        assert return_rule  # noqa: S101 - Flask asks for it
+        return self._found
+
+
+class PreparedRouting(RoutingMiddleware):  # type: ignore[misc]
+    """connexion's routing, which tries the routes that a path can have and not one by one all."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        super().__init__(app)
+        self._routes: dict[tuple[str, int], list[tuple[list[str], str]]] = {}
+
+    def add_api(self, *args: Any, **kwargs: Any) -> None:
+        """Take the document's operations."""
+        super().add_api(*args, **kwargs)
+        for route in self.router.routes[-1].routes:
+            parts = route.path.split("/")
+            for method in route.methods:
+                routes = self._routes.setdefault((method, len(parts)), [])
+                routes.append((parts, route.app.operation_id))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Say in the scope, as connexion does, which operation a request is for."""
+        found = self._find(scope["method"], scope["path"]) if scope["type"] == "http" else None
+        if found is None:
+            await super().__call__(scope, receive, send)
+            return
+        operation_id, parameters = found
+        routing = {"api_base_path": "", "operation_id": operation_id}
+        scope["extensions"][ROUTING_CONTEXT] = routing
+        await self.app({**scope, "path_params": parameters}, receive, send)
+
+    def _find(self, method: str, path: str) -> tuple[str, dict[str, str]] | None:
+        """Return a request's operation, and the parameters in its path."""
+        parts = path.split("/")
+        for template, operation_id in self._routes.get((method, len(parts)), ()):
+            parameters = {}
+            for wanted, part in zip(template, parts, strict=True):
+                if wanted.startswith("{") and part:
+                    parameters[wanted[1:-1]] = part
+                elif wanted != part:
+                    break
+            else:
+                return operation_id, parameters
+        return None
 
 
 class PreparedOperation(RequestValidationOperation):  # type: ignore[misc]

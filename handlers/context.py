@@ -3,6 +3,7 @@
 from typing import cast
 
 from flask import current_app, request
+from starlette.types import Scope
 
 from gateway.answers import Caller
 from gateway.authentication import SCOPE, Principal
@@ -16,17 +17,19 @@ def gateway() -> Gateway:
 
 def caller() -> Caller:
     """Return who calls."""
-    principal: Principal = request.environ["asgi.scope"][SCOPE]
-    headers, raw = request.headers, gateway().settings.allow_raw
+    scope: Scope = request.environ["asgi.scope"]
+    principal: Principal = scope[SCOPE]
+    headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
+    raw = gateway().settings.allow_raw
     return Caller(
         tenant=principal.tenant,
         actor=principal.actor,
         providers=principal.providers,
         key=principal.key,
         address=request.remote_addr,
-        idempotency_key=headers.get("Idempotency-Key"),
-        deployment=headers.get("x-berth-deployment") or headers.get("x-bf-api-key"),
-        copy_files=headers.get("x-berth-copy-files") == "true",
-        raw_request=raw and headers.get("x-bf-send-back-raw-request") == "true",
-        raw_response=raw and headers.get("x-bf-send-back-raw-response") == "true",
+        idempotency_key=headers.get(b"idempotency-key"),
+        deployment=headers.get(b"x-berth-deployment") or headers.get(b"x-bf-api-key"),
+        copy_files=headers.get(b"x-berth-copy-files") == "true",
+        raw_request=raw and headers.get(b"x-bf-send-back-raw-request") == "true",
+        raw_response=raw and headers.get(b"x-bf-send-back-raw-response") == "true",
     )

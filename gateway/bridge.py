@@ -1,4 +1,4 @@
-"""Runs Flask, which is WSGI, under an ASGI server: in fibers on the event loop, forms in threads.
+"""Runs Flask, which is WSGI, under an ASGI server: in fibers on the event loop.
 
 A request body reaches Flask while the client still sends it; a large answer is read chunk by chunk,
 one ahead of the client that takes it, and holds no thread in between. ADR 0003 says why this is not
@@ -10,12 +10,11 @@ import logging
 from collections.abc import Awaitable, Callable, Iterator
 from contextvars import copy_context
 from functools import lru_cache, partial
-from io import BytesIO
 from typing import Any
 
 from starlette.types import Receive, Scope, Send
 
-from catalog.waiting import RunInFiber
+from catalog.waiting import RunInFiber, in_fiber
 from gateway.request_body import RequestBody
 from gateway.threads import Threads
 
@@ -30,9 +29,8 @@ Environ = dict[str, Any]
 class WSGIBridge:
     """An ASGI application that calls a WSGI application.
 
-    It does so in a fiber, whose validated body the handler gets as an argument. A form, which its
-    handler reads, holds a thread while its client sends; what a fiber has to wait for otherwise,
-    as for a disk, is in other threads. So nobody who is slow keeps others waiting.
+    It does so in fibers. What these have done apart is in threads, of which forms have their own:
+    one that goes to a disk holds a thread while its client sends, and keeps nobody else waiting.
     """
 
     def __init__(
@@ -44,18 +42,19 @@ class WSGIBridge:
         idle_timeout_s: float,
     ) -> None:
         self._wsgi_app = wsgi_app
-        self._run_in_fiber = run_in_fiber
-        self._forms = Threads(threads, "form")
+        self._run = run_in_fiber
+        self._run_form = partial(in_fiber, Threads(threads, "form").run)
         self._idle_timeout_s = idle_timeout_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
-        run = partial(self._run_in_fiber, copy_context())
-        if _is_form(scope):
-            answer, first = await self._take_form(scope, receive)
-        else:
-            answer = _Answer(self._wsgi_app, _environ(scope, BytesIO()))
+        run = partial(self._run_form if _is_form(scope) else self._run, copy_context())
+        body = RequestBody(receive)
+        answer = _Answer(self._wsgi_app, _environ(scope, body))
+        try:
             first = await run(answer.start)
+        finally:
+            body.close()
         start = {"type": "http.response.start", "status": answer.status, "headers": answer.headers}
         if answer.complete:
             await send(start)
@@ -68,14 +67,6 @@ class WSGIBridge:
         finally:
             gone.cancel()
             await run(answer.close)
-
-    async def _take_form(self, scope: Scope, receive: Receive) -> tuple["_Answer", Any]:
-        body = RequestBody(receive)
-        answer = _Answer(self._wsgi_app, _environ(scope, body))
-        try:
-            return answer, await self._forms.run(copy_context(), answer.start)
-        finally:
-            body.close()
 
     async def _stream(
         self,
@@ -151,7 +142,7 @@ def _is_form(scope: Scope) -> bool:
     )
 
 
-def _environ(scope: Scope, body: RequestBody | BytesIO) -> Environ:
+def _environ(scope: Scope, body: RequestBody) -> Environ:
     """Return the WSGI environment of an HTTP scope (PEP 3333: text is bytes read as Latin-1)."""
     host, port = scope.get("server") or ("localhost", 80)
     environ: Environ = {

@@ -138,6 +138,7 @@ class Protocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """End a request; what it was too late to read no longer counts."""
+        self._drained_bytes = 0
         self._head_deadline.stop()
         super().on_message_complete()
 

@@ -1,4 +1,4 @@
-"""A request's body, read by a thread while the event loop receives it."""
+"""A request's body, read by a fiber or a thread while the event loop receives it."""
 
 import asyncio
 import threading
@@ -6,6 +6,7 @@ from collections import deque
 
 from starlette.types import Receive
 
+from catalog.waiting import Waiter, new_waiter
 from providers.errors import InvalidRequest
 
 READ_BYTES = 64 * 1024
@@ -13,16 +14,17 @@ HELD_BYTES = 512 * 1024
 
 
 class RequestBody:
-    """The WSGI input: a blocking `read` over the ASGI server's `receive`.
+    """The WSGI input: a `read` that waits, over the ASGI server's `receive`.
 
     Once somebody reads, the loop fetches what the client sends, up to `HELD_BYTES` ahead, so that a
-    thread that is busy with one piece finds all that came meanwhile in one other.
+    reader that is busy with one piece finds all that came meanwhile in one other.
     """
 
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
         self._loop = asyncio.get_running_loop()
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
+        self._reader: Waiter | None = None
         self._held: deque[bytes] = deque()
         self._held_bytes = 0
         self._ended = False
@@ -37,10 +39,13 @@ class RequestBody:
         """
         if size < 0:
             return b"".join(iter(lambda: self.read(READ_BYTES), b""))
-        with self._changed:
-            if not self._held and not self._ended:
-                self._loop.call_soon_threadsafe(self._go_on)
-                self._changed.wait_for(lambda: self._held or self._ended)
+        with self._lock:
+            waiter = None if self._held or self._ended else new_waiter()
+            self._reader = waiter
+        if waiter is not None:
+            self._loop.call_soon_threadsafe(self._go_on)
+            waiter.wait()
+        with self._lock:
             full = self._held_bytes >= HELD_BYTES
             data = self._take(size)
         if full:
@@ -88,16 +93,21 @@ class RequestBody:
         except Exception as exc:  # noqa: BLE001 - the reader raises it
             error = exc
         finally:
-            with self._changed:
+            with self._lock:
                 self._ended, self._error = True, error
-                self._changed.notify()
+                self._wake_reader()
 
     def _hold(self, chunk: bytes) -> None:
         if chunk:
-            with self._changed:
+            with self._lock:
                 self._held.append(chunk)
                 self._held_bytes += len(chunk)
-                self._changed.notify()
+                self._wake_reader()
+
+    def _wake_reader(self) -> None:
+        if self._reader is not None:
+            self._reader.wake()
+            self._reader = None
 
 
 def _gone() -> InvalidRequest:

@@ -22,7 +22,7 @@ from providers.upstream_errors import (
 )
 from providers.wire import Response
 
-CHUNK_BYTES = 256 * 1024
+CHUNK_BYTES = 512 * 1024
 MAX_JSON_BYTES = 8 * 1024 * 1024
 MAX_ERROR_BYTES = 64 * 1024
 _NO_RANGE = re.compile(r"bytes \*/[0-9]{1,18}")

@@ -38,6 +38,33 @@ class HostedFiles:
         upload: FileUpload,
         record: Callable[[Connection, StoredFile], None],
     ) -> StoredFile:
+        return apart(self._store, where, upload, record)
+
+    def retrieve_file(self, file: StoredFile) -> StoredFile:
+        with self._database.read() as tx:
+            found = stored_files.find(tx, file.tenant, file.id, provider=None, now=self._clock())
+        if found is None:
+            raise StoredFileNotFound(file.id)
+        return found
+
+    def read_file(self, file: StoredFile, part: Part | None = None) -> Content:
+        del part  # `read` returns any
+        return content_of(self._blobs, file, file.filename, lambda: self.retrieve_file(file))
+
+    def delete_file(self, file: StoredFile) -> None:
+        with self._database.write() as tx:
+            blobs = stored_files.mark_deleted(tx, file.id, self._clock())
+        if blobs is None:
+            raise StoredFileNotFound(file.id)
+        if blobs:
+            apart(self._blobs.delete, *blobs)
+
+    def _store(
+        self,
+        where: Callable[[], Place],
+        upload: FileUpload,
+        record: Callable[[Connection, StoredFile], None],
+    ) -> StoredFile:
         with stored(self._blobs, upload.chunks()) as blob:
             place, now = where(), self._clock()
             file = StoredFile(
@@ -60,25 +87,6 @@ class HostedFiles:
                 stored_files.insert(tx, file)
                 record(tx, file)
         return file
-
-    def retrieve_file(self, file: StoredFile) -> StoredFile:
-        with self._database.read() as tx:
-            found = stored_files.find(tx, file.tenant, file.id, provider=None, now=self._clock())
-        if found is None:
-            raise StoredFileNotFound(file.id)
-        return found
-
-    def read_file(self, file: StoredFile, part: Part | None = None) -> Content:
-        del part  # `read` returns any
-        return content_of(self._blobs, file, file.filename, lambda: self.retrieve_file(file))
-
-    def delete_file(self, file: StoredFile) -> None:
-        with self._database.write() as tx:
-            blobs = stored_files.mark_deleted(tx, file.id, self._clock())
-        if blobs is None:
-            raise StoredFileNotFound(file.id)
-        if blobs:
-            apart(self._blobs.delete, *blobs)
 
 
 def _expires_at(upload: FileUpload, created_at: int) -> int | None:

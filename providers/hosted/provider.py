@@ -93,14 +93,7 @@ class Hosted:
     def create_file(
         self, container: Container, upload: Upload, record: Callable[[Connection, File], None]
     ) -> File:
-        with stored(self._blobs, upload.chunks()) as blob:
-            path = container_path(upload.filename, upload.file_path)
-            file = self._new_file(container, path, blob)
-            with self._database.write() as tx:
-                replaced = files.replace(tx, file, self._clock())
-                record(tx, file)
-        self._delete_blobs(replaced)
-        return file
+        return apart(self._store, container, upload, record)
 
     def copy_file(
         self, container: Container, spec: Json, record: Callable[[Connection, File], None]
@@ -167,6 +160,18 @@ class Hosted:
                 raise FileNotFound(file_id, container.id)
             record(tx)
         self._delete_blobs(blobs)
+
+    def _store(
+        self, container: Container, upload: Upload, record: Callable[[Connection, File], None]
+    ) -> File:
+        with stored(self._blobs, upload.chunks()) as blob:
+            path = container_path(upload.filename, upload.file_path)
+            file = self._new_file(container, path, blob)
+            with self._database.write() as tx:
+                replaced = files.replace(tx, file, self._clock())
+                record(tx, file)
+        self._delete_blobs(replaced)
+        return file
 
     def _copied(self, container: Container, source: Source, stack: ExitStack) -> File:
         """Return a new file, with the source's bytes or, from elsewhere, with a blob of them."""

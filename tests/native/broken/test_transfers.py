@@ -111,7 +111,7 @@ def test_an_upload_to_a_provider_that_breaks_off_is_sent_once(openai: Gate, size
 def test_an_upload_that_the_provider_does_not_take_ends(openai: Gate) -> None:
     openai.broken.script([b.Behaviour("never reads", _until_gone, at="head")])
     started = time.monotonic()
-    answer = openai.upload(bytes(30 * 1024 * 1024))
+    answer = openai.upload(bytes(64 * 1024 * 1024))
 
     told(answer, 504)
     assert time.monotonic() - started < 3

@@ -35,9 +35,7 @@ class Database:
         self._looker = self._engine.execution_options(begin=None)
         self._durable = _engine(path, 1, synchronous="FULL", busy_timeout=0)
         # A checkpoint waits for the disk, so it is not left to who takes a note.
-        self._relaxed = _engine(
-            path, 1, synchronous="NORMAL", busy_timeout=0, wal_autocheckpoint=0
-        )
+        self._relaxed = _engine(path, 1, synchronous="NORMAL", busy_timeout=0, wal_autocheckpoint=0)
         self._writer = Writer(self._durable, self._relaxed)
 
     @contextmanager

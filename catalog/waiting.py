@@ -51,7 +51,8 @@ async def in_fiber(
     `in_thread` runs what the function hands to `apart`.
     """
     fiber = Fiber(context, in_thread, function)
-    return await _go_on(fiber, fiber.switch(*args))
+    result: T = await _go_on(fiber, fiber.switch(*args))
+    return result
 
 
 async def _go_on(fiber: Fiber, result: Any) -> Any:

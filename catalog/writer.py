@@ -187,10 +187,11 @@ class _Link:
 
     def run(self, statement: Callable[[sa.Connection], T]) -> T:
         """Run a statement that is a transaction of its own."""
-        result = self._patiently(statement)
-        if self._connection is not None and self._connection.in_transaction():
-            self._connection.commit()  # SQLAlchemy begins one for a statement that it runs
-        return result
+        try:
+            return self._patiently(statement)
+        finally:
+            if self._connection is not None and self._connection.in_transaction():
+                self._connection.commit()  # SQLAlchemy has begun one, of which SQLite knows nothing
 
     def begin(self) -> sa.Connection:
         """Begin a transaction, and return the connection that it is on."""
@@ -228,9 +229,9 @@ class _Link:
                 return call(self._connection)
             except sa.exc.OperationalError as exc:
                 if "locked" not in str(exc.orig):
-                    self.discard()
                     raise
-        return apart(self._wait_and, call, self._connection)
+        result: T = apart(self._wait_and, call, self._connection)
+        return result
 
     def _wait_and(self, call: Callable[[sa.Connection], T], connection: sa.Connection) -> T:
         command(connection, f"PRAGMA busy_timeout={BUSY_TIMEOUT_S * 1000:.0f}")

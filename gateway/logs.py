@@ -17,7 +17,7 @@ def log_settings(level: str) -> dict[str, Any]:
     From then on records do not tell which line, thread and process made them: no line here shows
     it, and to find it out takes a third of the time (docs.python.org, Logging HOWTO, Optimization).
     """
-    logging._srcfile = None  # type: ignore[attr-defined] # noqa: SLF001 - as the HOWTO has it
+    logging._srcfile = None  # noqa: SLF001 - as the HOWTO has it
     logging.logThreads = logging.logMultiprocessing = logging.logProcesses = False
     stderr = {"handlers": ["stderr"], "level": level.upper(), "propagate": False}
     return {

@@ -8,7 +8,7 @@ In a fiber nothing here blocks: a connection is made apart.
 
 from functools import cached_property, partial
 from http.client import HTTPException
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlencode, urlsplit
 
 import orjson
@@ -48,6 +48,7 @@ class Session:
         self._base_path = parts.path
         self._headers = {"Host": parts.netloc.rpartition("@")[2], **headers}
         self._idle_timeout_s = idle_timeout_s
+        self._new_response = partial(Response, idle_timeout_s=idle_timeout_s)
         self._adapter = HTTPAdapter(pool_maxsize=connections)
         self._proxies = {} if proxy is None else {parts.scheme: proxy}
         self._verify = ca_bundle or True
@@ -83,7 +84,7 @@ class Session:
         self._pool.close()
 
     def _exchange(self, connection: Connection, method: str, head: bytes, body: Body) -> Response:
-        response = connection.response_class(connection.sock, method=method)
+        response = self._new_response(connection.sock, method=method)
         try:
             send_request(connection.sock, head, body, self._idle_timeout_s)
         except TookNoMore:
@@ -98,7 +99,7 @@ class Session:
 
     def _connected(self, timeout_s: float) -> Connection:
         """Return a connection that nobody uses. Raises UpstreamError."""
-        connection: Connection = self._pool._get_conn()  # noqa: SLF001 - urllib3 has no other way
+        connection = cast(Connection, self._pool._get_conn())  # noqa: SLF001 - there is no other way
         if connection.sock is None:
             connection.timeout = timeout_s
             try:
@@ -125,10 +126,12 @@ class Session:
     def _pool(self) -> HTTPConnectionPool:
         """The pool, with what `requests` knows of TLS and proxies."""
         request = requests.Request("GET", self._base_url).prepare()
-        pool = self._adapter.get_connection_with_tls_context(request, self._verify, self._proxies)
-        self._adapter.cert_verify(pool, self._base_url, self._verify, None)
-        response = staticmethod(partial(Response, idle_timeout_s=self._idle_timeout_s))
-        pool.ConnectionCls = type("Connection", (pool.ConnectionCls,), {"response_class": response})
+        adapter = self._adapter
+        found = adapter.get_connection_with_tls_context(request, self._verify, self._proxies)
+        adapter.cert_verify(found, self._base_url, self._verify, None)  # type: ignore[no-untyped-call]
+        pool = cast(HTTPConnectionPool, found)
+        methods = {"response_class": staticmethod(self._new_response)}  # for a proxy's answer
+        pool.ConnectionCls = type("Connection", (pool.ConnectionCls,), methods)
         return pool
 
 
@@ -138,10 +141,11 @@ def _body(method: str, request: dict[str, Any], headers: Headers) -> Body:
     if "json" in request:
         body = orjson.dumps(request["json"])
         headers["Content-Type"] = "application/json"
-    if isinstance(body, bytes) or hasattr(body, "len"):
-        headers["Content-Length"] = str(len(body) if isinstance(body, bytes) else body.len)
-    elif body is not None:
+    if body is None and method == "GET":
+        return None
+    length = len(body or b"") if isinstance(body, bytes | None) else getattr(body, "len", None)
+    if length is None:
         headers["Transfer-Encoding"] = "chunked"
-    elif method != "GET":
-        headers["Content-Length"] = "0"
+    else:
+        headers["Content-Length"] = str(length)
     return body

@@ -20,7 +20,11 @@ def not_connected(exc: Exception, *, by_proxy: bool) -> UpstreamError:
     if isinstance(_root(exc), SSLCertVerificationError):
         return UpstreamUntrusted("The provider's certificate cannot be trusted.")
     if in_vain and not refused:
-        whom = "The proxy did not connect to the provider" if by_proxy else "The provider cannot be reached"
+        whom = (
+            "The proxy did not connect to the provider"
+            if by_proxy
+            else "The provider cannot be reached"
+        )
         return UpstreamTimeout(f"{whom} in time.")
     if by_proxy:
         return UpstreamFailed("The proxy does not connect to the provider.")
@@ -28,7 +32,7 @@ def not_connected(exc: Exception, *, by_proxy: bool) -> UpstreamError:
 
 
 def not_taken(exc: OSError) -> UpstreamError:
-    """Return the error for a request that was not wholly sent: it may have been done all the same."""
+    """Return the error for a request that was not wholly sent: it may be done all the same."""
     if isinstance(exc, TimeoutError):
         return UpstreamTimeout("The provider did not take the request in time.", processed=True)
     return UpstreamFailed("The connection to the provider broke.", processed=True)

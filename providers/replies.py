@@ -121,9 +121,7 @@ def error_of(response: Response, deadline: float, credentials: str) -> UpstreamE
 class _Chunks:
     """Iterates over a body as it arrives; translates what can go wrong on the way."""
 
-    def __init__(
-        self, response: Response, deadline: float, circuit: Circuit | None = None
-    ) -> None:
+    def __init__(self, response: Response, deadline: float, circuit: Circuit | None = None) -> None:
         self._response = response
         self._deadline = deadline
         self._circuit = circuit

@@ -28,9 +28,7 @@ class Response(HTTPResponse):
     or has not taken all of the request, so that this `may_be_last`.
     """
 
-    def __init__(
-        self, sock: socket, *, method: str | None = None, idle_timeout_s: float
-    ) -> None:
+    def __init__(self, sock: socket, *, method: str | None = None, idle_timeout_s: float) -> None:
         super().__init__(Reader(sock, idle_timeout_s), method=method)  # type: ignore[arg-type]
         self.on_end: Callable[[bool], None] | None = None
         self.may_be_last = False

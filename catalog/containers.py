@@ -156,8 +156,7 @@ def select_native(tx: sa.Connection, provider: str, deployment: str) -> Sequence
 
 def exists(tx: sa.Connection, container_id: str) -> bool:
     """Tell whether the catalog has a row for the id, deleted ones included."""
-    query = sa.select(containers.c.id).where(containers.c.id == container_id)
-    return tx.execute(query).first() is not None
+    return _owner.first(tx, {"id": container_id}) is not None
 
 
 def tenant_of(tx: sa.Connection, container_id: str) -> str:

@@ -135,10 +135,10 @@ class Waiter(Protocol):
 def new_waiter() -> Waiter:
     """Return a waiter for who calls."""
     fiber = this_fiber()
-    return _Thread() if fiber is None else _Waiting(fiber)
+    return _WaitingThread() if fiber is None else _WaitingFiber(fiber)
 
 
-class _Thread:
+class _WaitingThread:
     """A thread that waits."""
 
     def __init__(self) -> None:
@@ -147,7 +147,7 @@ class _Thread:
         self.wake = self._woken.set
 
 
-class _Waiting:
+class _WaitingFiber:
     """A fiber that waits."""
 
     def __init__(self, fiber: Fiber) -> None:

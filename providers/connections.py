@@ -81,7 +81,8 @@ class Session:
 
     def close(self) -> None:
         """Close all connections that are not in use."""
-        self._pool.close()
+        if "_pool" in self.__dict__:
+            self._pool.close()
 
     def _exchange(self, connection: Connection, method: str, head: bytes, body: Body) -> Response:
         response = self._new_response(connection.sock, method=method)
@@ -99,22 +100,25 @@ class Session:
 
     def _connected(self, timeout_s: float) -> Connection:
         """Return a connection that nobody uses. Raises UpstreamError."""
-        connection = cast(Connection, self._pool._get_conn())  # noqa: SLF001 - there is no other way
-        if connection.sock is None:
-            connection.timeout = timeout_s
-            try:
+        try:
+            connection = cast(Connection, self._pool._get_conn())  # noqa: SLF001 - as urllib3 does
+            if connection.sock is None:
+                connection.timeout = timeout_s
                 apart(self._connect, connection)
-            except (HTTPError, HTTPException, OSError) as exc:
-                connection.close()
-                raise not_connected(exc, by_proxy=bool(self._proxies)) from exc
+        except (HTTPError, HTTPException, OSError) as exc:
+            raise not_connected(exc, by_proxy=bool(self._proxies)) from exc
         return connection
 
     def _connect(self, connection: Connection) -> None:
-        with provider_wait.get()():
-            if self._tunnels:
-                self._pool._prepare_proxy(connection)  # noqa: SLF001 - as in `_connected`
-            else:
-                connection.connect()
+        try:
+            with provider_wait.get()():
+                if self._tunnels:
+                    self._pool._prepare_proxy(connection)  # noqa: SLF001 - as in `_connected`
+                else:
+                    connection.connect()
+        except BaseException:
+            connection.close()
+            raise
 
     def _take_back(self, connection: Connection, usable: bool) -> None:  # noqa: FBT001
         if usable:

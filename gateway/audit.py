@@ -6,7 +6,6 @@ refusals are gathered and recorded together, as notes: a process that is killed 
 """
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 
@@ -16,11 +15,9 @@ from sqlalchemy.exc import OperationalError
 from catalog import events
 from catalog.database import Database
 from catalog.events import Event
-from catalog.waiting import apart
 
 FLUSH_S = 0.5
 TOGETHER = 50
-PAUSE_S = 0.001
 MOST_GATHERED = 10_000
 """How many events wait while the catalog cannot be written, as on a full disk; no more after."""
 
@@ -46,11 +43,14 @@ class Audit:
         """Record an event soon."""
         with self._lock:
             self._gathered.append(event)
+            enough = len(self._gathered) >= TOGETHER
+        if enough:
+            self.flush_if_possible()
 
     def flush_if_possible(self) -> None:
         """Record what was gathered; it waits on where the catalog cannot be written now."""
         with suppress(OperationalError):
-            apart(self.flush)
+            self.flush()
 
     def flush(self) -> None:
         """Record what was gathered, a few at a time, so that nobody waits long to write."""
@@ -61,7 +61,6 @@ class Audit:
                 with self._database.notes() as tx:
                     events.insert(tx, gathered[:TOGETHER])
                 del gathered[:TOGETHER]
-                time.sleep(PAUSE_S)
         except OperationalError:
             with self._lock:
                 self._gathered = (gathered + self._gathered)[:MOST_GATHERED]

@@ -130,9 +130,9 @@ def test_an_expired_container_in_a_linked_directory_does_not_stop_the_sweep(
     client: TestClient, root: Path, outside: Path, file: Json, settings: Settings, clock: Clock
 ) -> None:
     (blob,) = blobs_in(root.parent)
+    other = upload(client, create(client)["id"], b"other")  # later, it may go through the link
     (outside / blob.name).write_bytes(SECRET)
     replace_by_link(blob.parent, outside)
-    other = upload(client, create(client)["id"], b"other")
     clock.advance(20 * 60)
     sweep(settings, clock)
 

@@ -22,6 +22,7 @@ T = TypeVar("T")
 BUSY_TIMEOUT_S = 30
 MOST_TOGETHER = 64
 HASTY_TRIES = 5
+"""How often to try while another process writes, as most do for some 50 µs, before waiting."""
 
 
 class Writer:

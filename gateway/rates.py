@@ -104,6 +104,7 @@ class Windows(Storage, MovingWindowSupport):
         count, first = hits.window(self._tx, key, self._now - expiry)
         return self._now - expiry if first is None else first, count
 
+    # `Storage` wants these for counts in fixed windows, which a moving window never asks for.
     def _refuse(self, *_: Any, **__: Any) -> Any:
         raise NotImplementedError("Only moving windows are kept here.")
 

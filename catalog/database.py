@@ -1,5 +1,6 @@
 """Opens the catalog's database and hands out its transactions."""
 
+import errno
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
@@ -10,12 +11,20 @@ from typing import Any, TypeVar
 import orjson
 import sqlalchemy as sa
 
-from catalog.prepared import command
 from catalog.writer import BUSY_TIMEOUT_S, Writer
 
 T = TypeVar("T")
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+LONG_LOG_PAGES = 1000
+LOG_KEPT_BYTES = 4 * 4096 * LONG_LOG_PAGES
+CHECKPOINT_WAIT_MS = 50
+PRAGMAS = {
+    "journal_mode": "WAL",
+    "synchronous": "NORMAL",
+    "foreign_keys": "ON",
+    "journal_size_limit": LOG_KEPT_BYTES,
+}
 
 
 class CatalogError(Exception):
@@ -33,10 +42,10 @@ class Database:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._engine = _engine(path, connections)
         self._looker = self._engine.execution_options(begin=None)
-        self._durable = _engine(path, 1, synchronous="FULL", busy_timeout=0)
-        # A checkpoint waits for the disk, so it is not left to who takes a note.
-        self._relaxed = _engine(path, 1, synchronous="NORMAL", busy_timeout=0, wal_autocheckpoint=0)
-        self._writer = Writer(self._durable, self._relaxed)
+        # A commit does not wait for the disk, so neither may it make a checkpoint.
+        self._writing = _engine(path, 1, busy_timeout=0, wal_autocheckpoint=0)
+        self._checkpoints = _engine(path, 1, busy_timeout=CHECKPOINT_WAIT_MS)
+        self._writer = Writer(self._writing, Path(f"{path}-wal"), self._empty_log)
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
@@ -57,8 +66,7 @@ class Database:
     def note(self, statement: Callable[[sa.Connection], T]) -> T:
         """Write, by one statement, what no answer promises; it may be run again if it fails.
 
-        All processes see it at once; a power cut may undo it, until the next durable write or
-        checkpoint.
+        All processes see it at once; a power cut may undo it, until the next `write` or checkpoint.
         """
         return self._writer.note(statement)
 
@@ -68,8 +76,24 @@ class Database:
 
     def checkpoint(self) -> None:
         """Move what was written from the log into the tables, so that the log stays short."""
-        with self.look() as connection:
-            command(connection, "PRAGMA wal_checkpoint(PASSIVE)")
+        log, moved = self._checkpoint("PASSIVE")
+        # While others write there is no end to it, unless they may not for a moment. A log of which
+        # little was moved is being read: to wait for that would keep the writers waiting.
+        if log > LONG_LOG_PAGES and log - moved < LONG_LOG_PAGES:
+            with self._writer.alone():
+                self._checkpoint("RESTART")
+
+    def _empty_log(self) -> None:
+        log, moved = self._checkpoint("FULL")
+        if moved < log:
+            raise OSError(errno.EIO, "The catalog's log cannot be written to the disk.")
+
+    def _checkpoint(self, mode: str) -> tuple[int, int]:
+        """Return how many pages the log has, and how many of them are in the tables now."""
+        with self._checkpoints.execution_options(begin=None).connect() as connection:
+            text = f"PRAGMA wal_checkpoint({mode})"
+            _, log, moved = connection.exec_driver_sql(text).one()
+        return log, moved
 
     def migrate(self) -> None:
         """Bring the tables to the newest version; a second process waits and finds it done.
@@ -102,7 +126,7 @@ class Database:
     def close(self) -> None:
         """Close all connections."""
         self._writer.close()
-        for engine in (self._engine, self._durable, self._relaxed):
+        for engine in (self._engine, self._writing, self._checkpoints):
             engine.dispose()
 
 
@@ -135,7 +159,7 @@ def _configure(
     pragmas: Mapping[str, str | int], connection: SQLiteConnection, _record: Any
 ) -> None:
     connection.isolation_level = None  # SQLAlchemy's "begin" event starts transactions instead
-    for name, value in {"journal_mode": "WAL", "foreign_keys": "ON", **pragmas}.items():
+    for name, value in {**PRAGMAS, **pragmas}.items():
         connection.execute(f"PRAGMA {name}={value}")
 
 

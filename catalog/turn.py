@@ -8,7 +8,7 @@ from catalog.waiting import Waiter, new_waiter, this_fiber
 
 
 class Turn:
-    """A lock that threads and fibers may wait for, and that tells whether anybody does.
+    """A lock that threads and fibers may wait for.
 
     Who comes while nobody has it takes it. When it is free again, one of the threads that wait is
     woken, and all fibers: those have it one after the other, at once. To pass it on from one to the
@@ -20,12 +20,6 @@ class Turn:
         self._held = False
         self._fibers: list[Waiter] = []
         self._threads: deque[Waiter] = deque()
-        self._waiting = 0
-
-    @property
-    def wanted(self) -> bool:
-        """Whether somebody waits for it, who will have it soon, or give up."""
-        return self._waiting > 0
 
     def acquire(self, timeout_s: float) -> bool:
         """Take it, as nobody else can then; False when somebody else has it for so long."""
@@ -33,12 +27,7 @@ class Turn:
             if not self._held:
                 self._held = True
                 return True
-            self._waiting += 1
-        try:
-            return self._wait(time.monotonic() + timeout_s)
-        finally:
-            with self._lock:
-                self._waiting -= 1
+        return self._wait(time.monotonic() + timeout_s)
 
     def release(self) -> None:
         """Let others take it."""

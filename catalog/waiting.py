@@ -97,6 +97,16 @@ def apart(function: Callable[..., T], *args: Any) -> T:
     return result
 
 
+def let_others_run() -> None:
+    """Let the loop do first what it can do at once; a thread goes on."""
+    fiber = this_fiber()
+    if fiber is not None:
+        loop = asyncio.get_running_loop()
+        turn = loop.create_future()
+        loop.call_soon(_end, turn, None)
+        fiber.wait(turn)
+
+
 def until_ready(
     fiber: Fiber, sock: socket.socket, timeout_s: float, *, to_send: bool = False
 ) -> None:
@@ -165,5 +175,15 @@ class _WaitingFiber:
             late.cancel()
 
     def wake(self) -> None:
+        if _running_loop() is self._loop:
+            _end(self._woken, True)  # noqa: FBT003
+            return
         with suppress(RuntimeError):  # the loop has ended: nobody waits any more
             self._loop.call_soon_threadsafe(_end, self._woken, True)  # noqa: FBT003
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None

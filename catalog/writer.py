@@ -1,183 +1,96 @@
 """Lets threads and fibers write in turns, and makes durable together what several of them wrote.
 
-SQLite has one writer at a time, and each durable commit waits for the disk. While one commit does,
-the next writers gather; each then runs its block in the same transaction, under a savepoint, and
-the last of them commits for all. ADR 24 says why.
+SQLite has one writer at a time, and a durable commit keeps it waiting for the disk. So no commit
+waits here: each goes into the write-ahead log, where all processes see it, and who must know that
+it is durable waits for the log to be synced, without keeping anybody from writing. ADR 24 says why.
 """
 
-import threading
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from sqlite3 import OperationalError
 from typing import TypeVar
 
 import sqlalchemy as sa
 
 from catalog.prepared import command
+from catalog.shared_sync import SharedSync
 from catalog.turn import Turn
-from catalog.waiting import Waiter, apart, new_waiter
+from catalog.waiting import apart
 
 T = TypeVar("T")
 
 BUSY_TIMEOUT_S = 30
-MOST_TOGETHER = 64
 HASTY_TRIES = 5
 """How often to try while another process writes, as most do for some 50 µs, before waiting."""
 
 
 class Writer:
-    """The only way of one process to write; other processes write in between."""
+    """The only way of one process to write; other processes write in between.
 
-    def __init__(self, durable: sa.Engine, relaxed: sa.Engine) -> None:
-        self._durable = _Link(durable)
-        self._relaxed = _Link(relaxed)
+    The engine's connections neither wait for the disk when they commit, nor for other processes.
+    `log` is where they write, and `empty_log` makes durable elsewhere all that is in it.
+    """
+
+    def __init__(self, engine: sa.Engine, log: Path, empty_log: Callable[[], None]) -> None:
+        self._link = _Link(engine)
+        self._log = log
+        self._empty_log = empty_log
+        self._log_is_lost = False
         self._turn = Turn()
-        self._group: _Group | None = None
+        self._synced = SharedSync(self._sync, timeout_s=BUSY_TIMEOUT_S)
 
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:
-        """Run the block and return when it is durable; nothing of it happens when it raises."""
-        with self._taking_turns():
-            group = self._group or self._begin()
-            with self._block(group):
-                yield group.tx
-        group.wait()
+        """Run the block and return when it is durable, as is all that was committed before it.
+
+        Nothing of it happens when the block raises, or when it cannot be committed.
+        """
+        with self.notes() as tx:
+            yield tx
+        self._synced.wait()
 
     def note(self, statement: Callable[[sa.Connection], T]) -> T:
-        """Run the one statement; it is durable only with what else is being written."""
-        with self._taking_turns():
-            group = self._group
-            if group is None:
-                return self._relaxed.run(statement)
-            with self._block(group):
-                result = statement(group.tx)
-        group.wait()
-        return result
+        """Run the one statement; it is durable with the next `write`, of any process."""
+        with self.alone():
+            return self._link.run(statement)
 
     @contextmanager
     def notes(self) -> Iterator[sa.Connection]:
         """Run the block's statements, all or none; they are as durable as a note."""
-        with self._taking_turns():
-            group = self._group
-            if group is None:
-                with self._relaxed.transaction() as tx:
-                    yield tx
-            else:
-                with self._block(group):
-                    yield group.tx
-        if group is not None:
-            group.wait()
-
-    def close(self) -> None:
-        """Close its connections."""
-        self._durable.close()
-        self._relaxed.close()
+        with self.alone(), self._link.transaction() as tx:
+            yield tx
 
     @contextmanager
-    def _taking_turns(self) -> Iterator[None]:
-        """Let nobody else write; leave what was written to the next, or commit if there is none."""
+    def alone(self) -> Iterator[None]:
+        """Let nobody else of this process write while the block runs."""
         if not self._turn.acquire(BUSY_TIMEOUT_S):
-            self._end_abandoned()
             locked = OperationalError("database is locked")  # as SQLite says it of other processes
             raise sa.exc.OperationalError("BEGIN IMMEDIATE", None, locked)
         try:
             yield
         finally:
+            self._turn.release()
+
+    def close(self) -> None:
+        """Close its connection."""
+        self._link.close()
+
+    def _sync(self) -> None:
+        """Sync the log. Raises OSError."""
+        if not self._log_is_lost:
             try:
-                self._end_unless_somebody_waits()
-            finally:
-                self._turn.release()
-
-    def _end_abandoned(self) -> None:
-        """Commit what was left to this caller just when it gave up waiting."""
-        if self._group is not None and self._turn.acquire(BUSY_TIMEOUT_S):
-            try:
-                self._end_unless_somebody_waits()
-            finally:
-                self._turn.release()
-
-    def _end_unless_somebody_waits(self) -> None:
-        group = self._group
-        if group is not None and not (self._turn.wanted and group.blocks < MOST_TOGETHER):
-            self._end(group)
-
-    def _begin(self) -> "_Group":
-        self._group = _Group(self._durable.begin())
-        return self._group
-
-    @contextmanager
-    def _block(self, group: "_Group") -> Iterator[None]:
-        """Undo what the block did when it raises, and nothing that others did before."""
-        others = group.blocks > 0
-        if others:
-            command(group.tx, "SAVEPOINT block")
-        try:
-            yield
-            if others:
-                command(group.tx, "RELEASE block")
-            group.blocks += 1
-        except BaseException as exc:
-            self._undo(group, exc, others=others)
-            raise
-
-    def _undo(self, group: "_Group", exc: BaseException, *, others: bool) -> None:
-        if not others:
-            self._end(group, exc)
-            return
-        try:
-            command(group.tx, "ROLLBACK TO block")
-        except sa.exc.DBAPIError as lost:  # SQLite undid all of it, as when the disk is full
-            self._end(group, exc if isinstance(exc, sa.exc.DBAPIError) else lost)
-
-    def _end(self, group: "_Group", error: BaseException | None = None) -> None:
-        """Commit, or undo it all for an error."""
-        self._group = None
-        try:
-            if error is None:
-                apart(group.tx.commit)
-            else:
-                self._durable.close()
-        except BaseException as exc:
-            error = exc
-            self._durable.discard()
-            if not isinstance(exc, sa.exc.DBAPIError):
-                raise
-        finally:
-            group.end(error)
-
-
-class _Group:
-    """A transaction of several blocks; `error` is why none of them happened."""
-
-    def __init__(self, tx: sa.Connection) -> None:
-        self.tx = tx
-        self.blocks = 0
-        self.error: BaseException | None = None
-        self._ended = False
-        self._waiters: list[Waiter] = []
-        self._lock = threading.Lock()
-
-    def end(self, error: BaseException | None = None) -> None:
-        """Let all blocks know how it ended."""
-        with self._lock:
-            self.error, self._ended = error, True
-        for waiter in self._waiters:
-            waiter.wake()
-
-    def wait(self) -> None:
-        """Return when the blocks are durable. Raises what kept them from it."""
-        with self._lock:
-            waiter = None if self._ended else new_waiter()
-            if waiter is not None:
-                self._waiters.append(waiter)
-        if waiter is not None:
-            waiter.wait()
-        if self.error is not None:
-            raise self.error
+                _sync_file(self._log)
+            except OSError:  # a second try would tell nothing: the kernel forgets what it lost
+                self._log_is_lost = True
+        if self._log_is_lost:
+            self._empty_log()
+            self._log_is_lost = False
 
 
 class _Link:
-    """The one connection by which a process writes in one way, open from its first use on.
+    """The one connection by which a process writes, open from its first use on.
 
     While another process writes, SQLite says so at once: who wants to wait does that apart.
     """
@@ -194,19 +107,19 @@ class _Link:
             if self._connection is not None and self._connection.in_transaction():
                 self._connection.commit()  # SQLAlchemy has begun one, of which SQLite knows nothing
 
-    def begin(self) -> sa.Connection:
-        """Begin a transaction, and return the connection that it is on."""
-        return self._patiently(_begin)
-
     @contextmanager
     def transaction(self) -> Iterator[sa.Connection]:
         """Run the block in a transaction, which ends with it."""
-        tx = self.begin()
+        tx = self._patiently(_begin)
         try:
             yield tx
+        except BaseException:
+            self.close()
+            raise
+        try:
             tx.commit()
         except BaseException:
-            self.discard()
+            self._discard()
             raise
 
     def close(self) -> None:
@@ -215,7 +128,7 @@ class _Link:
             self._connection.close()
             self._connection = None
 
-    def discard(self) -> None:
+    def _discard(self) -> None:
         """Never use the connection again: SQLite goes on with what could not be committed."""
         if self._connection is not None:
             self._connection.invalidate()
@@ -246,3 +159,14 @@ def _begin(connection: sa.Connection) -> sa.Connection:
     command(connection, "BEGIN IMMEDIATE")
     connection.begin()
     return connection
+
+
+def _sync_file(path: Path) -> None:
+    try:
+        file = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:  # whoever closes the last connection of all empties and removes it
+        return
+    try:
+        os.fdatasync(file)
+    finally:
+        os.close(file)

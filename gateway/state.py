@@ -36,7 +36,7 @@ from providers.base import Json
 from providers.errors import Unavailable
 
 RECONCILE_S = 60
-CHECKPOINT_S = 1
+CHECKPOINT_S = 0.25
 OPERATIONS = [
     "container_create",
     "container_list",

@@ -116,7 +116,7 @@ class Sweeper:
         """Remove the bytes of deleted files, then record that they are gone."""
         deleted = 0
         while True:
-            with self._database.read() as tx:
+            with self._database.write() as tx:  # so that no power cut takes back who deleted them
                 batch = blob_owners.select_deleted(tx, BATCH)
             if not batch:
                 return deleted

@@ -134,6 +134,8 @@ class Protocol(HttpToolsProtocol):
         self._fruitless_bytes = 0
         if self.cycle.response_complete:
             self._drained_bytes += len(body)
+        if not self.cycle.body:
+            self.cycle.body = b""  # type: ignore[assignment] # bytes are added to it without a copy
         super().on_body(body)
 
     def on_message_complete(self) -> None:

@@ -10,7 +10,7 @@ from catalog.waiting import Waiter, new_waiter
 from providers.errors import InvalidRequest
 
 READ_BYTES = 64 * 1024
-HELD_BYTES = 512 * 1024
+HELD_BYTES = 1024 * 1024
 
 
 class RequestBody:
@@ -60,8 +60,8 @@ class RequestBody:
             self._fetching.cancel()
 
     def _take(self, size: int) -> bytes:
-        taken = []
-        while self._held and size > 0:
+        taken: list[bytes] = []
+        while self._held and (len(self._held[0]) <= size or not taken):
             chunk = self._held.popleft()
             if len(chunk) > size:
                 self._held.appendleft(chunk[size:])

@@ -22,9 +22,10 @@ from werkzeug.sansio.multipart import (
 
 from providers.errors import InvalidRequest, TooLarge
 
-READ_BYTES = 256 * 1024
+READ_BYTES = 512 * 1024
 MAX_FIELD_BYTES = 8 * 1024
 MAX_PARTS = 16
+MAX_PADDING_BYTES = 1024  # white space after a delimiter, which RFC 2046, 5.1.1, allows
 DEFAULT_CONTENT_TYPE = "application/octet-stream"
 # Browsers and the SDKs escape these three, and only these, in a part's file name:
 # https://html.spec.whatwg.org/multipage/form-control-infrastructure.html#multipart-form-data
@@ -57,6 +58,7 @@ class MultipartUpload:
         self._max_bytes = max_bytes
         self._delimiter = b"--" + boundary.encode()
         self._decoder = MultipartDecoder(boundary.encode(), max_parts=MAX_PARTS)
+        self._line = b""  # was read, but for its end
         self._watchers: list[Callable[[bytes], None]] = []
 
     @property
@@ -164,20 +166,52 @@ class MultipartUpload:
             ) from exc
 
     def _feed(self) -> Iterator[Data]:
-        """Read on. Of a part's data, the decoder gets only what may belong to a delimiter."""
-        chunk, decoder = self._stream.read(READ_BYTES), self._decoder
-        if self._unread is not None:
-            self._unread -= len(chunk)
-        if chunk and decoder.state is State.DATA:
+        """Read on. The decoder gets no chunk that is all data: it would search it slowly."""
+        chunk, decoder = self._read(), self._decoder
+        if chunk and decoder.state is State.DATA and self._delimiter not in chunk:
             data = bytes(decoder.buffer) + chunk
-            if self._delimiter not in data:  # it would search a twentieth as fast
-                end = max(0, len(data) - len(self._delimiter) - len("\r\n"))
-                decoder.buffer[:] = data[end:]
-                yield Data(data[:end], more_data=True)
-                return
+            decoder.buffer.clear()
+            yield Data(data, more_data=True)
+            return
         if len(decoder.buffer) > READ_BYTES + MAX_FIELD_BYTES:
             raise TooLarge("The form has a part with headers that are too long.")
         decoder.receive_data(chunk or None)
+
+    def _read(self) -> bytes:
+        """Return what came, but for a line at its end that may become a delimiter.
+
+        The decoder takes some of a delimiter's line for data when it ends early.
+        """
+        while True:
+            new = self._stream.read(READ_BYTES)
+            chunk, self._line = self._line + new, b""
+            end = self._begin_of_delimiter(chunk) if new else len(chunk)
+            if end or not new:
+                break
+            self._line = chunk
+        chunk, self._line = chunk[:end], chunk[end:]
+        if self._unread is not None:
+            self._unread -= len(chunk)
+        return chunk
+
+    def _begin_of_delimiter(self, chunk: bytes) -> int:
+        """Return where a delimiter's line begins that the chunk does not end, or its length."""
+        end, matches = len(chunk), self._begins_delimiter
+        since = max(0, end - len(self._delimiter) - MAX_PADDING_BYTES)
+        while True:
+            last = max(chunk.rfind(b"\n", since, end), chunk.rfind(b"\r", since, end))
+            if last < 0 or not matches(chunk[last + 1 : end]):
+                return end
+            end = last - 1 if chunk[last - 1 : last + 1] == b"\r\n" else last
+            matches = self._is_delimiter  # whose line would lose its end
+
+    def _begins_delimiter(self, line: bytes) -> bool:
+        whole = self._delimiter
+        return whole.startswith(line) or line == whole + b"-" or self._is_delimiter(line)
+
+    def _is_delimiter(self, line: bytes) -> bool:
+        padding = line.removeprefix(self._delimiter)
+        return line.startswith(self._delimiter) and (not padding or padding.isspace())
 
 
 def _client_name(part: File) -> str:

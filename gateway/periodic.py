@@ -37,10 +37,14 @@ class Periodic:
         self._thread.join()
 
     def _run(self) -> None:
+        reason = ""
         while True:
             try:
                 self._work()
-            except Exception:
-                logger.exception("%s failed; the next round tries again", self._thread.name)
+                reason = ""
+            except Exception as exc:
+                if str(exc) != reason:  # once is enough for what goes on, as a full disk does
+                    logger.exception("%s failed; the next round tries again", self._thread.name)
+                reason = str(exc)
             if self._stop.wait(self._interval_s):
                 return

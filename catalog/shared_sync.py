@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from catalog.turn import Turn
-from catalog.waiting import Waiter, apart, let_others_run, new_waiter
+from catalog.waiting import Waiter, apart, new_waiter, pause
 
 
 class SharedSync:
@@ -36,7 +36,7 @@ class SharedSync:
             raise joined.error
 
     def _call_for(self, joined: "_Round") -> None:
-        let_others_run()
+        pause(0)  # so that who is about to come shares this call
         try:
             with self._one_at_a_time():
                 apart(self._sync)

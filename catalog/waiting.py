@@ -9,6 +9,7 @@ says why.
 import asyncio
 import socket
 import threading
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, nullcontext, suppress
 from contextvars import Context, ContextVar, copy_context
@@ -97,14 +98,16 @@ def apart(function: Callable[..., T], *args: Any) -> T:
     return result
 
 
-def let_others_run() -> None:
-    """Let the loop do first what it can do at once; a thread goes on."""
+def pause(seconds: float) -> None:
+    """Let others run for so long; with none, what can be done at once is done first."""
     fiber = this_fiber()
-    if fiber is not None:
-        loop = asyncio.get_running_loop()
-        turn = loop.create_future()
-        loop.call_soon(_end, turn, None)
-        fiber.wait(turn)
+    if fiber is None:
+        time.sleep(seconds)
+        return
+    loop = asyncio.get_running_loop()
+    over = loop.create_future()
+    loop.call_later(seconds, _end, over, None)
+    fiber.wait(over)
 
 
 def until_ready(

@@ -6,6 +6,7 @@ it is durable waits for the log to be synced, without keeping anybody from writi
 """
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,13 +18,16 @@ import sqlalchemy as sa
 from catalog.prepared import command
 from catalog.shared_sync import SharedSync
 from catalog.turn import Turn
-from catalog.waiting import apart
+from catalog.waiting import pause
 
 T = TypeVar("T")
 
 BUSY_TIMEOUT_S = 30
-HASTY_TRIES = 5
-"""How often to try while another process writes, as most do for some 50 µs, before waiting."""
+TRIES_AT_ONCE = 5
+HASTY_TRIES = 20
+BUSY_PAUSE_S = 0.005
+"""While another process writes, as most do for some 50 µs: try at once, then as soon as others here
+have run, and then now and then."""
 
 
 class Writer:
@@ -92,7 +96,7 @@ class Writer:
 class _Link:
     """The one connection by which a process writes, open from its first use on.
 
-    While another process writes, SQLite says so at once: who wants to wait does that apart.
+    While another process writes, SQLite says so at once, and others run until the next try.
     """
 
     def __init__(self, engine: sa.Engine) -> None:
@@ -138,21 +142,16 @@ class _Link:
         """Return what the call returns, if need be when another process has written."""
         if self._connection is None:
             self._connection = self._engine.connect()
-        for _ in range(HASTY_TRIES):
+        deadline, tries = time.monotonic() + BUSY_TIMEOUT_S, 0
+        while True:
             try:
                 return call(self._connection)
             except sa.exc.OperationalError as exc:
-                if "locked" not in str(exc.orig):
+                if "locked" not in str(exc.orig) or time.monotonic() > deadline:
                     raise
-        result: T = apart(self._wait_and, call, self._connection)
-        return result
-
-    def _wait_and(self, call: Callable[[sa.Connection], T], connection: sa.Connection) -> T:
-        command(connection, f"PRAGMA busy_timeout={BUSY_TIMEOUT_S * 1000:.0f}")
-        try:
-            return call(connection)
-        finally:
-            command(connection, "PRAGMA busy_timeout=0")
+            tries += 1
+            if tries >= TRIES_AT_ONCE:
+                pause(0 if tries < HASTY_TRIES else BUSY_PAUSE_S)
 
 
 def _begin(connection: sa.Connection) -> sa.Connection:

@@ -20,12 +20,11 @@ from werkzeug.sansio.multipart import (
     State,
 )
 
+from gateway.form_pieces import READ_BYTES, FormPieces
 from providers.errors import InvalidRequest, TooLarge
 
-READ_BYTES = 512 * 1024
 MAX_FIELD_BYTES = 8 * 1024
 MAX_PARTS = 16
-MAX_PADDING_BYTES = 1024  # white space after a delimiter, which RFC 2046, 5.1.1, allows
 DEFAULT_CONTENT_TYPE = "application/octet-stream"
 # Browsers and the SDKs escape these three, and only these, in a part's file name:
 # https://html.spec.whatwg.org/multipage/form-control-infrastructure.html#multipart-form-data
@@ -53,12 +52,10 @@ class MultipartUpload:
         self.content_type = DEFAULT_CONTENT_TYPE
         self.most_bytes: int | None = None
         self._filename: str | None = None
-        self._stream = stream
-        self._unread = length
         self._max_bytes = max_bytes
         self._delimiter = b"--" + boundary.encode()
+        self._pieces = FormPieces(stream, self._delimiter, length)
         self._decoder = MultipartDecoder(boundary.encode(), max_parts=MAX_PARTS)
-        self._line = b""  # was read, but for its end
         self._watchers: list[Callable[[bytes], None]] = []
 
     @property
@@ -113,11 +110,11 @@ class MultipartUpload:
 
     def _rest_of_form(self) -> int | None:
         """Return how long a file that begins here can be, if the form's length is known."""
-        if self._unread is None:
+        if self._pieces.unread is None:
             return None
         buffer = self._decoder.buffer  # it begins with the end of the last header's line
         line_end = 2 if buffer.startswith(b"\r\n") else 1
-        rest = self._unread + len(buffer) - 2 * line_end - len(self._delimiter) - len("--")
+        rest = self._pieces.unread + len(buffer) - 2 * line_end - len(self._delimiter) - len("--")
         return rest if rest >= 0 else None
 
     def _file_chunks(self, events: Iterator[Event]) -> Iterator[bytes]:
@@ -167,7 +164,7 @@ class MultipartUpload:
 
     def _feed(self) -> Iterator[Data]:
         """Read on. The decoder gets no chunk that is all data: it would search it slowly."""
-        chunk, decoder = self._read(), self._decoder
+        chunk, decoder = self._pieces.read(), self._decoder
         if chunk and decoder.state is State.DATA and self._delimiter not in chunk:
             data = bytes(decoder.buffer) + chunk
             decoder.buffer.clear()
@@ -176,42 +173,6 @@ class MultipartUpload:
         if len(decoder.buffer) > READ_BYTES + MAX_FIELD_BYTES:
             raise TooLarge("The form has a part with headers that are too long.")
         decoder.receive_data(chunk or None)
-
-    def _read(self) -> bytes:
-        """Return what came, but for a line at its end that may become a delimiter.
-
-        The decoder takes some of a delimiter's line for data when it ends early.
-        """
-        while True:
-            new = self._stream.read(READ_BYTES)
-            chunk, self._line = self._line + new, b""
-            end = self._begin_of_delimiter(chunk) if new else len(chunk)
-            if end or not new:
-                break
-            self._line = chunk
-        chunk, self._line = chunk[:end], chunk[end:]
-        if self._unread is not None:
-            self._unread -= len(chunk)
-        return chunk
-
-    def _begin_of_delimiter(self, chunk: bytes) -> int:
-        """Return where a delimiter's line begins that the chunk does not end, or its length."""
-        end, matches = len(chunk), self._begins_delimiter
-        since = max(0, end - len(self._delimiter) - MAX_PADDING_BYTES)
-        while True:
-            last = max(chunk.rfind(b"\n", since, end), chunk.rfind(b"\r", since, end))
-            if last < 0 or not matches(chunk[last + 1 : end]):
-                return end
-            end = last - 1 if chunk[last - 1 : last + 1] == b"\r\n" else last
-            matches = self._is_delimiter  # whose line would lose its end
-
-    def _begins_delimiter(self, line: bytes) -> bool:
-        whole = self._delimiter
-        return whole.startswith(line) or line == whole + b"-" or self._is_delimiter(line)
-
-    def _is_delimiter(self, line: bytes) -> bool:
-        padding = line.removeprefix(self._delimiter)
-        return line.startswith(self._delimiter) and (not padding or padding.isspace())
 
 
 def _client_name(part: File) -> str:

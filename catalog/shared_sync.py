@@ -36,7 +36,6 @@ class SharedSync:
             raise joined.error
 
     def _call_for(self, joined: "_Round") -> None:
-        pause(0)  # so that who is about to come shares this call
         try:
             with self._one_at_a_time():
                 apart(self._sync)
@@ -49,9 +48,12 @@ class SharedSync:
     @contextmanager
     def _one_at_a_time(self) -> Iterator[None]:
         """Wait for the call that is under way; who comes from then on waits for the next one."""
-        in_turn = self._under_way.acquire(self._timeout_s)
-        with self._lock:
-            self._next = None
+        try:
+            pause(0)  # so that who is about to come shares this call
+            in_turn = self._under_way.acquire(self._timeout_s)
+        finally:
+            with self._lock:
+                self._next = None
         if not in_turn:
             raise TimeoutError("The disk does not answer.")
         try:

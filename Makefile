@@ -6,8 +6,7 @@ BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps
 EDITABLE := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 SOURCES := handlers gateway providers catalog blobs tests bench gunicorn.conf.py
-LOCK := --quiet --upgrade --strip-extras --generate-hashes --allow-unsafe --no-annotate --no-header \
-	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host
+LOCK := --quiet --upgrade --strip-extras --generate-hashes --allow-unsafe --no-annotate --no-header --no-emit-options
 PARALLEL := --numprocesses auto --dist loadfile --no-loadscope-reorder
 CYCLES ?= 25
 EXAMPLES ?= 200
